@@ -1,0 +1,49 @@
+# Two commands for a fresh machine with Python 3.11 or later, git and make:
+#   make run     install, start the simulator, say how to point a client at it
+#   make test    install, then everything a change must pass
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+WORKERS ?= 2
+
+.PHONY: run test check format bench clean
+
+run: $(VENV)/run.stamp
+	@$(BIN)/fakescope serve $(ARGS)
+
+test: $(VENV)/dev.stamp
+	@$(MAKE) --no-print-directory check
+
+# Cheapest first, so that a slip is seen in seconds.
+check:
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/pytest -n $(WORKERS) --cov --cov-report=term
+
+format: $(VENV)/dev.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/dev.stamp
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "fakescope needs Python 3.11 or later: make PYTHON=python3.11 …" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { echo "python3 cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 2; }
+
+$(VENV)/run.stamp: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing fakescope into $(VENV) ..." >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing fakescope and its test tools into $(VENV) ..." >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@ $(VENV)/run.stamp

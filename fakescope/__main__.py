@@ -1,0 +1,5 @@
+"""`python -m fakescope` is the command."""
+
+from fakescope.cli import main
+
+main()

@@ -1,0 +1,17 @@
+"""A control API without a password must not be reachable from a web page that happens to be open."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+
+__all__ = ["is_cross_origin_write"]
+
+
+def is_cross_origin_write(request: Request) -> bool:
+    """Whether a browser sends this for a page of somewhere else. Tools that are no browsers send no Origin."""
+    if request.method in ("GET", "HEAD"):
+        return False
+    origin = request.headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc != request.headers.get("host")

@@ -1,0 +1,93 @@
+"""Where everything is wired: catalogue, store, clock, simulator, and the three doors in front of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TextIO
+
+from fakescope._version import __version__
+from fakescope.catalog import Catalog, load
+from fakescope.clock import Clock, SystemClock
+from fakescope.engine import links
+from fakescope.failures import FailureGuard
+from fakescope.ids import fresh_seed
+from fakescope.settings import Settings
+from fakescope.simulator import Rules, Simulator
+from fakescope.store.base import Store
+from fakescope.store.memory import MemoryStore
+from fakescope.wire.access import AccessLog
+from fakescope.wire.auth import Keys
+from fakescope.wire.http import App, Receive, Scope, Send
+from fakescope.wire.media import MediaApp
+from fakescope.wire.vendor import VendorApp
+
+__all__ = ["create_app"]
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    catalog: Catalog | None = None,
+    store: Store | None = None,
+    clock: Clock | None = None,
+    log: TextIO | None = None,
+) -> App:
+    """The simulator as an ASGI application, for any server or an in-process transport.
+
+    What is not given is made: the catalogue of this package, a store in memory, the system's clock. Access lines go
+    to `log`, unless the settings say off. Raises CatalogError.
+    """
+    settings = settings or Settings()
+    seed = fresh_seed() if settings.seed is None else settings.seed
+    clock = clock or SystemClock()
+    rules = Rules(settings.speed, seed, settings.limits, settings.errors == "early", settings.test_values)
+    simulator = Simulator(catalog or load(), store or MemoryStore(), clock, rules)
+    service = simulator.catalog.service
+    keys = Keys(service, settings.region, settings.accounts, settings.test_values)
+    extra = ((b"x-fakescope-version", __version__.encode()),) if settings.extra_headers else ()
+    access = AccessLog(log, clock) if log is not None and settings.log == "lines" else None
+
+    def admin() -> App:
+        # Deferred on purpose: the control API brings Starlette, which would make up a third of the time to start.
+        from fakescope.admin.api import About, create_admin
+
+        return create_admin(simulator, keys.account, About(__version__, settings.region, settings.speed, seed))
+
+    async def close() -> None:
+        await simulator.close()
+        if access is not None:
+            access.flush()
+
+    vendor = VendorApp(simulator, keys, seed=seed, extra=extra, access=access)
+    return FailureGuard(_Doors(vendor, MediaApp(simulator, extra), admin, close))
+
+
+class _Doors:
+    """Which application a path belongs to."""
+
+    def __init__(self, vendor: App, media: App, admin: Callable[[], App], close: Callable[[], Awaitable[None]]) -> None:
+        self._vendor, self._media, self._make_admin, self._close = vendor, media, admin, close
+        self._admin: App | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path: str = scope["path"]
+            if path.startswith("/_fakescope"):
+                if self._admin is None:
+                    self._admin = self._make_admin()
+                await self._admin(scope, receive, send)
+            elif path.startswith(links.PREFIX):
+                await self._media(scope, receive, send)
+            else:
+                await self._vendor(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._close()
+        await send({"type": "lifespan.shutdown.complete"})

@@ -1,0 +1,90 @@
+"""What a `data:` address holds, from its head alone: ten megabytes of base64 are not decoded to learn a width."""
+
+from __future__ import annotations
+
+import binascii
+from typing import NamedTuple
+
+__all__ = ["FileHead", "describe_data_uri"]
+
+_HEAD_CHARS = 96 * 1024  # a JPEG may carry this much metadata before its size; a multiple of 4, so base64 stays whole
+
+
+class FileHead(NamedTuple):
+    """Format by content (`jpeg`, `png`, `bmp`, `webp`, `wav`, `mp3`), decoded size, and a picture's sides in pixels."""
+
+    format: str
+    size_bytes: int
+    sides: tuple[int, int] | None
+    alpha: bool
+
+
+def describe_data_uri(uri: str) -> FileHead | None:
+    """The file in `data:{MIME_type};base64,{data}`, or None if it is not one or its format is unknown."""
+    header, comma, data = uri.partition(",")
+    if not comma or not header.lower().endswith(";base64"):
+        return None
+    try:
+        head = binascii.a2b_base64(data[:_HEAD_CHARS], strict_mode=True)
+    except ValueError:
+        return None
+    size = len(data) // 4 * 3 - data[-2:].count("=")
+    for describe in (_png, _jpeg, _bmp, _webp, _audio):
+        found = describe(head)
+        if found is not None:
+            kind, sides, alpha = found
+            return FileHead(kind, size, sides, alpha)
+    return None
+
+
+_Found = tuple[str, tuple[int, int] | None, bool] | None
+
+
+def _png(head: bytes) -> _Found:
+    if not head.startswith(b"\x89PNG\r\n\x1a\n") or len(head) < 26:
+        return None
+    sides = int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
+    return "png", sides, head[25] in (4, 6)  # colour types with an alpha channel
+
+
+def _jpeg(head: bytes) -> _Found:
+    if not head.startswith(b"\xff\xd8"):
+        return None
+    at = 2
+    while at + 9 <= len(head) and head[at] == 0xFF:
+        marker, length = head[at + 1], int.from_bytes(head[at + 2 : at + 4], "big")
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # a frame header carries the sides
+            height, width = int.from_bytes(head[at + 5 : at + 7], "big"), int.from_bytes(head[at + 7 : at + 9], "big")
+            return "jpeg", (width, height), False
+        at += 2 + max(length, 2)
+    return "jpeg", None, False
+
+
+def _bmp(head: bytes) -> _Found:
+    if not head.startswith(b"BM") or len(head) < 26:
+        return None
+    width, height = (int.from_bytes(head[i : i + 4], "little", signed=True) for i in (18, 22))
+    return "bmp", (abs(width), abs(height)), False
+
+
+def _webp(head: bytes) -> _Found:
+    if not (head.startswith(b"RIFF") and head[8:12] == b"WEBP") or len(head) < 30:
+        return None
+    match head[12:16]:
+        case b"VP8X":
+            sides = tuple(int.from_bytes(head[i : i + 3], "little") + 1 for i in (24, 27))
+            return "webp", (sides[0], sides[1]), bool(head[20] & 0x10)
+        case b"VP8L":
+            bits = int.from_bytes(head[21:25], "little")
+            return "webp", ((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1), bool(bits >> 28 & 1)
+        case _:
+            sides = tuple(int.from_bytes(head[i : i + 2], "little") & 0x3FFF for i in (26, 28))
+            return "webp", (sides[0], sides[1]), False
+
+
+def _audio(head: bytes) -> _Found:
+    if head.startswith(b"RIFF") and head[8:12] == b"WAVE":
+        return "wav", None, False
+    if head.startswith(b"ID3") or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0):
+        return "mp3", None, False
+    return None

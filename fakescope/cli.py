@@ -1,0 +1,270 @@
+"""The command line. One line for every failure; exit status 0 ok, 1 a check failed, 2 usage, 3 environment."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from fakescope._version import __version__
+from fakescope.errors import FakescopeError, SettingsError
+from fakescope.settings import SETTINGS, Setting, Settings, load
+
+__all__ = ["main"]
+
+USAGE, ENVIRONMENT = 2, 3
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command and exit with its status."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if not given or (given[0].startswith("-") and given[0] not in ("--help", "-h", "--version")):
+        given = ["serve", *given]  # `fakescope --port 0` is `fakescope serve --port 0`
+    try:
+        sys.exit(_command(given, prog_name="fakescope", standalone_mode=False))
+    except click.ClickException as error:
+        _end(error.format_message().replace("\n", " "), USAGE)
+    except FakescopeError as error:
+        _end(str(error), USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(0)
+    except BrokenPipeError:  # `fakescope models | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _end(message: str, status: int) -> NoReturn:
+    print(f"fakescope: {message}", file=sys.stderr)
+    sys.exit(status)
+
+
+class _Kind(click.ParamType[Any]):
+    """A flag whose text is read by its row of the settings table."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.name, self._read = setting.shown, setting.read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return self._read(value)
+        except ValueError as error:
+            self.fail(f"{value!r} {error}", param, ctx)
+
+
+def _flags(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A flag per row of the settings table, each with its twin in the environment named in the help."""
+    for setting in reversed(SETTINGS):
+        default = Settings._field_defaults[setting.name]
+        shown = f"{setting.help} [{setting.variable}]"
+        if setting.is_switch:
+            name = f"{setting.flag}/--no-{setting.flag[2:]}"
+            option = click.option(
+                name, setting.name, default=None, help=f"{shown} [default: {'on' if default else 'off'}]"
+            )
+        else:
+            told = (
+                ""
+                if default is None
+                else f" [default: {default:g}]"
+                if isinstance(default, float)
+                else f" [default: {default}]"
+            )
+            option = click.option(
+                setting.flag, setting.name, type=_Kind(setting), metavar=setting.shown, help=shown + told
+            )
+        command = option(command)
+    return command
+
+
+@click.group(name="fakescope", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(__version__, message="%(version)s")
+def _command() -> None:
+    """A simulator of DashScope's asynchronous image and video API: no key, no cost, and time that you control.
+
+    \b
+    fakescope                        start it on http://127.0.0.1:8900
+    eval "$(fakescope env)"          point the SDK of any language at it
+    fakescope models wan2.6-t2v      what a model accepts
+
+    Exit status: 0 ok, 1 a check failed, 2 wrong use, 3 environment (port in use, no server).
+    """
+
+
+@_command.command("serve")
+@_flags
+@click.option("--config", metavar="FILE", help="Settings file, instead of ./fakescope.toml. [FAKESCOPE_CONFIG]")
+def _serve(**flags: Any) -> int:
+    """Start the simulator. The first line on standard output says when it is ready; Ctrl-C ends it.
+
+    Every flag can also be set in the environment, or in fakescope.toml or pyproject.toml ([tool.fakescope]).
+    """
+    settings = load(flags, os.environ, Path.cwd())
+    # Deferred: `fakescope env` and `fakescope --help` need no server.
+    from fakescope.app import create_app
+    from fakescope.ids import fresh_seed
+    from fakescope.server import bind, serve
+
+    if settings.seed is None:
+        settings = settings._replace(seed=fresh_seed())
+    logging.basicConfig(stream=sys.stderr, format="fakescope: %(message)s", level=logging.ERROR)
+    app = create_app(settings, log=sys.stderr)
+    try:
+        listener = bind(settings.host, settings.port)
+    except OSError as error:
+        _end(_cannot_listen(settings, error), ENVIRONMENT)
+    port = listener.getsockname()[1]
+    serve(app, listener, lambda: _say_ready(settings, port))
+    return 0
+
+
+def _say_ready(settings: Settings, port: int) -> None:
+    base = f"http://{_in_url(settings.host)}:{port}/api/v1"
+    print(f"fakescope ready on {base}", flush=True)
+    speed = "at once" if settings.speed == float("inf") else f"{settings.speed:g}x the vendor's pace"
+    print(
+        f'  point a client at it:  eval "$(fakescope env --port {port})"\n'
+        f"  or by hand:            export DASHSCOPE_HTTP_BASE_URL={base} DASHSCOPE_API_KEY=sk-fake-me\n"
+        f"  tasks run {speed}; seed {settings.seed}; region {settings.region}; Ctrl-C ends it",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _cannot_listen(settings: Settings, error: OSError) -> str:
+    where = f"{_in_url(settings.host)}:{settings.port}"
+    if _health(settings.host, settings.port) is not None:
+        return f"another fakescope already runs on http://{where}/api/v1; use it, or choose another --port (0: any)"
+    return f"cannot listen on {where}: {error.strerror}; choose another --port (0: any) or --host"
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+# -- env
+
+_SHELLS: dict[str, Callable[[str, str], str]] = {
+    "sh": lambda name, value: f"export {name}='{value}'",
+    "fish": lambda name, value: f"set -gx {name} '{value}'",
+    "pwsh": lambda name, value: f"$env:{name} = '{value}'",
+    "dotenv": lambda name, value: f"{name}={value}",
+}
+
+
+@_command.command("env")
+@click.option("--shell", type=click.Choice(list(_SHELLS)), default="sh", show_default=True, help="Whose syntax.")
+@click.option("--host", default=None, metavar="HOST", help="Where the simulator is. [FAKESCOPE_HOST]")
+@click.option("--port", type=click.IntRange(1, 65_535), default=None, metavar="PORT", help="Its port. [FAKESCOPE_PORT]")
+@click.option("--key", default="sk-fake-me", show_default=True, metavar="KEY", help="The key is the account.")
+def _env(shell: str, host: str | None, port: int | None, key: str) -> None:
+    """Print the environment that points a client at the simulator: eval "$(fakescope env)".
+
+    Set it before Python imports dashscope: the SDK reads it on import.
+    """
+    if "'" in key or "\n" in key:
+        raise click.BadParameter("a key holds no quotes and no line breaks", param_hint="--key")
+    settings = load({"host": host, "port": port}, os.environ, Path.cwd())
+    base = f"http://{_in_url(settings.host)}:{settings.port}"
+    variables = {
+        "DASHSCOPE_HTTP_BASE_URL": f"{base}/api/v1",
+        "DASHSCOPE_BASE_URL": f"{base}/api/v1",
+        # Not simulated, but pointed here all the same, so that nothing reaches the paid service by accident.
+        "DASHSCOPE_COMPATIBLE_BASE_URL": f"{base}/compatible-mode/v1",
+        "DASHSCOPE_WEBSOCKET_BASE_URL": f"{base.replace('http', 'ws', 1)}/api-ws/v1/inference",
+        "DASHSCOPE_API_KEY": key,
+        # The SDK sends requests to 127.0.0.1 through a proxy, too, unless it is told not to.
+        "NO_PROXY": ",".join(dict.fromkeys([*_no_proxy(), settings.host, "localhost"])),
+    }
+    for name, value in variables.items():
+        click.echo(_SHELLS[shell](name, value))
+
+
+def _no_proxy() -> Iterable[str]:
+    return filter(None, os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")).replace("'", "").split(","))
+
+
+# -- models
+
+
+@_command.command("models")
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--test-values", is_flag=True, help="Keys and prompts that provoke what the vendor does.")
+def _models(name: str | None, as_json: bool, test_values: bool) -> None:
+    """List the models, or say what one accepts: fields, limits, prices, and how we know."""
+    # Deferred: other commands read no catalogue.
+    from fakescope.catalog import load as load_catalog
+    from fakescope.catalog.describe import families, model, test_value_rows
+    from fakescope.engine.gate import nearest
+
+    catalog = load_catalog()
+    if test_values:
+        _print(test_value_rows(catalog.service), as_json)
+    elif name is None:
+        _print(families(catalog), as_json)
+    else:
+        spec = catalog.find(name)
+        if spec is None:
+            raise SettingsError(
+                f"{name!r} is not a known model.{nearest(name, catalog.names)} `fakescope models` lists them"
+            )
+        _print(model(spec), as_json)
+
+
+def _print(described: Any, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(described, indent=2, ensure_ascii=False, default=_plain))
+        return
+    for title, rows in described.items():
+        if not isinstance(rows, list):
+            click.echo(f"{title:<12} {rows}")
+            continue
+        click.echo(f"\n{title}")
+        cells = [[str(cell) for cell in row.values()] for row in rows]
+        widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))] if cells else []
+        for row in cells:
+            click.echo("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(value)
+
+
+# -- health
+
+
+@_command.command("health")
+@click.option("--host", default=None, metavar="HOST", help="Where the simulator is. [FAKESCOPE_HOST]")
+@click.option("--port", type=click.IntRange(1, 65_535), default=None, metavar="PORT", help="Its port. [FAKESCOPE_PORT]")
+def _health_command(host: str | None, port: int | None) -> int:
+    """Ask a running simulator how it is. Exit status 0 if it answers, 3 if not: made for health checks."""
+    settings = load({"host": host, "port": port}, os.environ, Path.cwd())
+    health = _health(settings.host, settings.port)
+    where = f"http://{_in_url(settings.host)}:{settings.port}"
+    if health is None:
+        _end(f"no fakescope answers on {where}; start one with `fakescope serve`", ENVIRONMENT)
+    click.echo(f"fakescope {health['version']} on {where}: {health['status']}")
+    return 0
+
+
+def _health(host: str, port: int) -> dict[str, Any] | None:
+    """What the server on this address says of itself, or None if none answers as a fakescope would."""
+    connection = HTTPConnection(host, port, timeout=2)
+    try:
+        connection.request("GET", "/_fakescope/health")
+        health = json.loads(connection.getresponse().read(10_000))
+    except (OSError, HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()
+    return health if isinstance(health, dict) and {"version", "status"} <= health.keys() else None

@@ -1,0 +1,96 @@
+"""The checks before any field, in the vendor's order: the first that fails is the answer.
+
+Source: logs of the live service; the order is inferred from pairs that were seen, such as endpoint before any field.
+Method, key and JSON come earlier, where bytes are read (`wire`); the rate comes right after (`admission`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+
+from fakescope.catalog.spec import ModelSpec
+from fakescope.engine.task import Account, Draft
+from fakescope.engine.vendor_error import VendorError
+
+__all__ = ["CHECKS", "check", "model_of", "nearest"]
+
+
+def model_of(draft: Draft) -> str:
+    """The model a draft names. A body that is no object, or names none, is refused."""
+    body = draft.body
+    if not isinstance(body, dict):
+        raise VendorError("body_invalid", "The body must be a JSON object with model, input and parameters.")
+    model = body.get("model")
+    if not isinstance(model, str) or not model:
+        raise VendorError("model_missing", f"model must be a text such as wan2.6-t2v; got {model!r:.80}.")
+    return model
+
+
+def check(spec: ModelSpec | None, account: Account, draft: Draft, names: Iterable[str]) -> ModelSpec:
+    """The spec, if the vendor would let this draft through to the model. Raises VendorError otherwise."""
+    if spec is None or account.region not in spec.regions:
+        raise _no_such_model(spec, account, draft, names)
+    for _, wrong in CHECKS:
+        if refusal := wrong(spec, account, draft):
+            raise refusal
+    return spec
+
+
+def nearest(given: str, known: Iterable[str]) -> str:
+    """A sentence that offers the nearest known name, or nothing."""
+    found = get_close_matches(given, list(known), n=1, cutoff=0.5)
+    return f" Did you mean {found[0]}?" if found else ""
+
+
+def _no_such_model(spec: ModelSpec | None, account: Account, draft: Draft, names: Iterable[str]) -> VendorError:
+    model = model_of(draft)
+    if spec is None:
+        return VendorError("model_not_exist", f"{model[:80]!r} is not a known model.{nearest(model, names)}")
+    return VendorError(
+        "model_not_exist",
+        f"{model} exists in {', '.join(spec.regions)}, not in {account.region}: use a key and host of that region.",
+    )
+
+
+def _entitlement(_spec: ModelSpec, account: Account, _draft: Draft) -> VendorError | None:
+    if account.refusal is None:
+        return None
+    return VendorError(account.refusal, "This is a test key that is always refused; any other key works.")
+
+
+def _endpoint(spec: ModelSpec, _account: Account, draft: Draft) -> VendorError | None:
+    if spec.path == draft.path:
+        return None
+    return VendorError("url_error", f"{spec.name} is served at {spec.path}.")
+
+
+def _mode(spec: ModelSpec, _account: Account, draft: Draft) -> VendorError | None:
+    if spec.mode == "async" and not draft.asynchronous:
+        return VendorError("no_synchronous_calls", "Send the header X-DashScope-Async: enable.")
+    if spec.mode == "sync" and draft.asynchronous:
+        return VendorError("no_asynchronous_calls", "Leave out the header X-DashScope-Async.")
+    return None
+
+
+def _envelope(_spec: ModelSpec, _account: Account, draft: Draft) -> VendorError | None:
+    body = draft.body
+    assert isinstance(body, Mapping)
+    if not isinstance(body.get("input"), dict):
+        if body.get("input") is None:
+            return VendorError("input_missing", 'The body needs "input": {…}.')
+        return VendorError("input_not_object", f"input must be an object; got {body['input']!r:.80}.")
+    if not isinstance(body.get("parameters", {}), dict | None):
+        return VendorError("parameters_not_object", f"parameters must be an object; got {body['parameters']!r:.80}.")
+    return None
+
+
+Check = Callable[[ModelSpec, Account, Draft], VendorError | None]
+
+CHECKS: tuple[tuple[str, Check], ...] = (
+    ("entitlement", _entitlement),
+    ("endpoint", _endpoint),
+    ("mode", _mode),
+    ("envelope", _envelope),
+)
+"""After "exists in this region", which decides whether there is a spec at all."""

@@ -1,0 +1,102 @@
+"""A task's whole timeline, planned when it is submitted and only ever looked up afterwards.
+
+A lane serves first come, first served over its slots. Cancelling a waiting task plans the lane again: it never
+changes a status that could have been seen, only brings later starts forward, and never exceeds the slots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from heapq import heapify, heapreplace
+from typing import NamedTuple
+
+from fakescope.catalog.spec import Pace
+from fakescope.engine.task import Lane, Outcome, Task, TaskStatus, Timeline
+
+__all__ = ["Needs", "needs_of", "plan", "plan_without", "status_at"]
+
+_SUCCEEDS = (TaskStatus.PENDING, TaskStatus.RUNNING, TaskStatus.SUCCEEDED)
+_FAILS = (TaskStatus.PENDING, TaskStatus.RUNNING, TaskStatus.FAILED)
+_STUCK = (TaskStatus.PENDING, TaskStatus.RUNNING)
+_CANCELED = (TaskStatus.PENDING, TaskStatus.CANCELED)
+
+
+class Needs(NamedTuple):
+    """What a task takes, milliseconds of the account's clock: until it could start, and from start to end."""
+
+    wait_ms: int
+    run_ms: int
+
+
+def needs_of(pace: Pace, outcome: Outcome, draw: Callable[[str], float], speed: float) -> Needs:
+    """Draw how long a task takes. `draw` gives a number in [0, 1) for a question; `speed` divides (inf: at once)."""
+    wait_s = _between(pace.wait_s, draw("wait"))
+    if outcome.run_s is not None:
+        return Needs(round(wait_s * 1000 / speed), round(outcome.run_s * 1000))
+    if outcome.problem is not None:
+        # A worker that refuses a field takes the task up at once: no queueing beyond the lane's own.
+        return Needs(0, round(_between(pace.fail_s, draw("run")) * 1000 / speed))
+    return Needs(round(wait_s * 1000 / speed), round(_between(pace.run_s, draw("run")) * 1000 / speed))
+
+
+def plan(free_at: Sequence[int], needs: Needs, outcome: Outcome, now: int, life_ms: int) -> tuple[Timeline, list[int]]:
+    """The timeline of a task submitted at `now`, and the slots after it. No slots means that nothing waits."""
+    slots = list(free_at)
+    timeline = _place(slots, needs, outcome, now, now, life_ms)
+    return timeline, sorted(slots)
+
+
+def plan_without(
+    canceled: Task, queue: Iterable[Task], lane: Lane, needs: Callable[[Task], Needs], now: int, life_ms: int
+) -> tuple[list[Task], Lane]:
+    """Cancel a waiting task: the tasks whose timelines change, itself first, and the lane after it.
+
+    `queue` is the lane's tasks that had not ended at `now`, in order of submission.
+    """
+    changed = [canceled._replace(timeline=Timeline((canceled.submitted, now), _CANCELED))]
+    waiting = [task for task in queue if task.id != canceled.id]
+    slots = [_occupied_until(task, life_ms) for task in waiting if task.timeline.instants[1] <= now]
+    slots = [end for end in slots if end > now]
+    if lane.free_at:
+        slots += [now] * (len(lane.free_at) - len(slots))
+        heapify(slots)
+        for task in waiting:
+            if task.timeline.instants[1] <= now:
+                continue
+            timeline = _place(slots, needs(task), task.outcome, task.submitted, now, life_ms)
+            if timeline != task.timeline:
+                changed.append(task._replace(timeline=timeline))
+        lane = lane._replace(free_at=tuple(sorted(slots)))
+    return changed, lane
+
+
+def status_at(timeline: Timeline, now: int, life_ms: int) -> TaskStatus:
+    """The last step not after `now`; UNKNOWN once the task's life is over."""
+    instants, statuses = timeline
+    if now >= instants[0] + life_ms:
+        return TaskStatus.UNKNOWN
+    for i in range(len(instants) - 1, -1, -1):
+        if instants[i] <= now:
+            return statuses[i]
+    return statuses[0]
+
+
+def _place(slots: list[int], needs: Needs, outcome: Outcome, submitted: int, now: int, life_ms: int) -> Timeline:
+    """Give a task the slot that is free first. `slots` is a heap and is changed."""
+    start = max(submitted + needs.wait_ms, now)
+    if slots:
+        start = max(start, slots[0])
+    end = start + needs.run_ms
+    if slots:
+        heapreplace(slots, submitted + life_ms if outcome.endless else end)
+    if outcome.endless:
+        return Timeline((submitted, start), _STUCK)
+    return Timeline((submitted, start, end), _FAILS if outcome.problem is not None else _SUCCEEDS)
+
+
+def _occupied_until(task: Task, life_ms: int) -> int:
+    return task.submitted + life_ms if task.outcome.endless else task.ended
+
+
+def _between(ends: tuple[float, float], part: float) -> float:
+    return ends[0] + (ends[1] - ends[0]) * part

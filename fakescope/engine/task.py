@@ -1,0 +1,134 @@
+"""The values the engine works with. All are immutable; instants are whole milliseconds since 1970 UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+__all__ = [
+    "EMPTY_LANE",
+    "ENDLESS",
+    "SUCCESS",
+    "Account",
+    "Draft",
+    "Lane",
+    "Outcome",
+    "Problem",
+    "Submission",
+    "Task",
+    "TaskStatus",
+    "Timeline",
+]
+
+
+class TaskStatus(StrEnum):
+    """The vendor's words for where a task stands."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELED = "CANCELED"
+    UNKNOWN = "UNKNOWN"
+
+    @property
+    def is_terminal(self) -> bool:
+        return self not in (TaskStatus.PENDING, TaskStatus.RUNNING)
+
+
+class Account(NamedTuple):
+    """The main account behind a key: it owns tasks, limits and a clock.
+
+    `id` never is the key itself, so it may be shown. `refusal` names what a test key is refused with.
+    """
+
+    id: str
+    region: str
+    refusal: str | None = None
+
+
+class Draft(NamedTuple):
+    """A submission as sent, with nothing checked but that `body` is JSON."""
+
+    path: str
+    asynchronous: bool
+    resolves_oss: bool
+    body: object
+
+
+class Problem(NamedTuple):
+    """What is wrong with a draft's fields: code and text of the vendor's; rule, hint and basis of ours."""
+
+    code: str
+    message: str
+    rule: str
+    hint: str
+    basis: str
+
+
+class Submission(NamedTuple):
+    """An accepted draft: one value per field of the spec, defaults filled in and texts cut.
+
+    `uncut` holds the texts that were cut, whole, by field index.
+    """
+
+    values: tuple[Any, ...]
+    uncut: Mapping[int, str]
+
+
+class Outcome(NamedTuple):
+    """How a task ends: with a problem, without one (success), or never (`endless`).
+
+    `run_s` is a running time in seconds that was ordered; None draws one from the catalogue.
+    """
+
+    problem: Problem | None = None
+    endless: bool = False
+    run_s: float | None = None
+
+
+SUCCESS = Outcome()
+ENDLESS = Outcome(endless=True)
+
+
+class Timeline(NamedTuple):
+    """What happens when: `statuses[i]` holds from `instants[i]` on. Instants never decrease; the last word stays."""
+
+    instants: tuple[int, ...]
+    statuses: tuple[TaskStatus, ...]
+
+
+class Task(NamedTuple):
+    """One submission's life, settled when it was submitted. Only a cancellation plans it, or those behind it, again."""
+
+    id: str
+    request_id: str
+    model: str
+    values: tuple[Any, ...]
+    uncut: Mapping[int, str]
+    outcome: Outcome
+    timeline: Timeline
+
+    @property
+    def submitted(self) -> int:
+        return self.timeline.instants[0]
+
+    @property
+    def ended(self) -> int:
+        """The instant of the last step: the end of a task that has one."""
+        return self.timeline.instants[-1]
+
+
+class Lane(NamedTuple):
+    """Tasks of one account and one model share slots and windows; this is all that planning the next one needs.
+
+    `free_at`: when each slot becomes free, ascending, one per task that may run at once; empty means no limit.
+    `recent`: instants of the latest submissions, ascending, as many as the window allows.
+    """
+
+    free_at: tuple[int, ...]
+    recent: tuple[int, ...]
+
+
+EMPTY_LANE = Lane((), ())

@@ -1,0 +1,285 @@
+"""The use cases. Each reads the clock once, at its top; the order of its steps is the vendor's.
+
+A test, the wire and the control API enter here and see the same `TaskView`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from fakescope import clock as clocks
+from fakescope.catalog.loader import Catalog
+from fakescope.catalog.spec import ModelSpec
+from fakescope.clock import Clock, ClockSetting, Instant
+from fakescope.engine import gate, lifecycle, links
+from fakescope.engine.admission import is_over
+from fakescope.engine.facts import Link
+from fakescope.engine.lifecycle import Needs
+from fakescope.engine.scenario import outcome_of
+from fakescope.engine.task import Account, Draft, Lane, Outcome, Problem, Task, TaskStatus
+from fakescope.engine.validation import validate
+from fakescope.engine.vendor_error import VendorError
+from fakescope.engine.view import ModelView, TaskView, unknown
+from fakescope.errors import StoreConflict, StoreError
+from fakescope.ids import IdSource, fraction
+from fakescope.store.base import Store
+
+__all__ = ["Filter", "Page", "Rules", "Simulator", "TaskRow"]
+
+_TRIES = 20  # a lane that moved under us is read again; more than this many times in a row is a broken store
+
+
+class Rules(NamedTuple):
+    """What a user may change of the service's behaviour. `speed` is inf for `--speed max`."""
+
+    speed: float = 60.0
+    seed: int = 0
+    limits: bool = True
+    early_errors: bool = False
+    test_values: bool = True
+
+
+class TaskRow(NamedTuple):
+    """A task in a list: what it is and how it looks now."""
+
+    task: Task
+    spec: ModelSpec
+    view: TaskView
+
+
+class Filter(NamedTuple):
+    """Which tasks a list shows. Instants are milliseconds; None means any."""
+
+    since: Instant | None = None
+    until: Instant | None = None
+    task_id: str | None = None
+    model: str | None = None
+    status: str | None = None
+
+
+class Page(NamedTuple):
+    """One page of a list, newest first, and how many tasks there are on all pages."""
+
+    rows: Sequence[TaskRow]
+    total: int
+
+
+class Simulator:
+    """The service: submit, fetch, find, cancel, and the orders of the control API."""
+
+    def __init__(self, catalog: Catalog, store: Store, clock: Clock, rules: Rules) -> None:
+        self.catalog = catalog
+        self.rules = rules
+        self._store = store
+        self._clock = clock
+        self._life_ms = catalog.service.task_life_ms
+        self._views: dict[str, ModelView] = {}
+        self._ids: dict[str, IdSource] = {}
+        self._calls: dict[tuple[str, str], deque[Instant]] = {}
+
+    # -- the vendor's API
+
+    async def submit(self, account: Account, draft: Draft) -> tuple[Task, TaskView]:
+        """Accept a draft as a task. Raises VendorError, in the vendor's order of checks, and then keeps nothing."""
+        now = clocks.now_at(await self._store.read_control(account.id), self._clock.read())
+        model = gate.model_of(draft)
+        spec = gate.check(self.catalog.find(model), account, draft, self.catalog.names)
+        submission = None
+        for _ in range(_TRIES):
+            lane, version = await self._store.read_lane(account.id, model)
+            recent = self._admit(spec, lane, now)
+            if submission is None:  # validated after the rate, and once, however often the lane is read
+                submission = validate(spec, draft, self.catalog.problem)
+                problem = submission if isinstance(submission, Problem) else None
+                if problem is not None and (spec.problems == "submit" or self.rules.early_errors):
+                    raise VendorError("problem", problem.hint, problem=problem)
+                outcome = self._outcome(spec, submission)
+                values, uncut = ((), {}) if isinstance(submission, Problem) else submission
+                ids = self._ids.get(account.id) or self._new_ids(account.id)
+                task_id, request_id = ids.task_id(), ids.request_id()
+                needs = self._needs(spec, task_id, outcome)
+            timeline, slots = lifecycle.plan(lane.free_at or self._slots(spec), needs, outcome, now, self._life_ms)
+            task = Task(task_id, request_id, model, values, uncut, outcome, timeline)
+            try:
+                await self._store.commit(
+                    account.id, model, version, Lane(tuple(slots), recent), (task,), now - self._life_ms
+                )
+            except StoreConflict:
+                continue
+            # Whatever the speed, the answer to a submission says PENDING.
+            return task, TaskView(task_id, TaskStatus.PENDING, now, now)
+        raise StoreError(f"lane {model} moved {_TRIES} times while one submission was planned")
+
+    async def fetch(self, account: Account, task_id: str, origin: str) -> TaskView:
+        """The task as it is now. Unknown, expired and other accounts' tasks look the same: UNKNOWN."""
+        now = await self._poll_instant(account, "fetch")
+        task = await self._store.get(account.id, task_id)
+        if task is None:
+            return unknown(task_id, now)
+        return self._view(task.model).at(task, now, self._life_ms, self._link(account, origin))
+
+    async def find(self, account: Account, wanted: Filter, page: int, page_size: int, origin: str) -> Page:
+        """A page of the account's tasks, newest first, out of the 24 hours that the service keeps."""
+        now = await self._poll_instant(account, "list")
+        return await self._find(account, wanted, (page - 1) * page_size, page_size, origin, now)
+
+    async def cancel(self, account: Account, task_id: str) -> None:
+        """Cancel a task that is still PENDING. Anything else is refused as the vendor refuses it."""
+        now = await self._poll_instant(account, "cancel")
+        for _ in range(_TRIES):
+            task = await self._store.get(account.id, task_id)
+            status = TaskStatus.UNKNOWN
+            if task is not None:
+                status = lifecycle.status_at(task.timeline, now, self._life_ms)
+            if task is None or status is not TaskStatus.PENDING:
+                raise VendorError("cancel_refused", f"The task is {status}; only a PENDING task can be canceled.")
+            model = task.model
+            lane, version = await self._store.read_lane(account.id, model)
+            queue = await self._store.read_queue(account.id, model, now)
+            changed, lane = lifecycle.plan_without(task, queue, lane, self._needs_of, now, self._life_ms)
+            try:
+                await self._store.commit(account.id, model, version, lane, changed, now - self._life_ms)
+            except StoreConflict:
+                continue
+            return
+        raise StoreError(f"a lane moved {_TRIES} times while one cancellation was planned")
+
+    async def result(self, target: links.Target) -> TaskView | None:
+        """The finished task behind a result link, or None if the link has expired or there is no such result."""
+        now = await self.now(target.account)
+        task = await self._store.get(target.account, target.task_id)
+        if task is None or now >= target.expires_s * 1000:
+            return None
+        view = self._view(task.model).at(task, now, now - task.submitted + 1, lambda _task, _n: "")
+        return view if view.status is TaskStatus.SUCCEEDED else None
+
+    # -- the control API: nothing here is counted, and nothing but an order moves the clock
+
+    async def now(self, account: str) -> Instant:
+        """The account's instant."""
+        return clocks.now_at(await self._store.read_control(account), self._clock.read())
+
+    async def read_clock(self, account: str) -> tuple[ClockSetting, Instant]:
+        """How the account's time runs, and its instant."""
+        setting = await self._store.read_control(account)
+        return setting, clocks.now_at(setting, self._clock.read())
+
+    async def order_clock(self, account: str, order: object) -> tuple[ClockSetting, Instant]:
+        """Carry out an order on the account's clock. Raises CommandError."""
+        real = self._clock.read()
+        setting = clocks.command(await self._store.read_control(account), order, real)
+        await self._store.commit_control(account, setting)
+        return setting, clocks.now_at(setting, real)
+
+    async def survey(self, account: Account, wanted: Filter, offset: int, limit: int, origin: str) -> Page:
+        """As `find`, for the control API: any stretch of the list."""
+        return await self._find(account, wanted, offset, limit, origin, await self.now(account.id))
+
+    async def reset(self, account: str) -> None:
+        """A new world for the account: no tasks, real time, and ids from the seed's beginning."""
+        await self._store.reset(account)
+        self._ids.pop(account, None)
+        for call in ("fetch", "list", "cancel"):
+            self._calls.pop((account, call), None)
+
+    async def close(self) -> None:
+        await self._store.close()
+
+    # -- steps
+
+    async def _poll_instant(self, account: Account, call: str) -> Instant:
+        """The clock read of a fetch, list or cancel: the tick a user ordered, then the window of 20 a second."""
+        setting = await self._store.read_control(account.id)
+        real = self._clock.read()
+        if setting.auto_advance_ms and call == "fetch":
+            setting = clocks.ticked(setting, real)
+            await self._store.commit_control(account.id, setting)
+        now = clocks.now_at(setting, real)
+        if self.rules.limits:
+            self._count_call(account.id, call, now)
+        return now
+
+    def _count_call(self, account: str, call: str, now: Instant) -> None:
+        most = self.catalog.service.calls_per_s
+        recent = self._calls.get((account, call))
+        if recent is None:
+            recent = self._calls.setdefault((account, call), deque(maxlen=most))
+        if is_over(recent, most, 1000, now):
+            raise VendorError("rate_quota", f"{call} is limited to {most} a second per account.")
+        recent.append(now)
+
+    def _admit(self, spec: ModelSpec, lane: Lane, now: Instant) -> tuple[Instant, ...]:
+        """The lane's window with one more submission in it. Raises VendorError if it is full."""
+        if not self.rules.limits:
+            return ()
+        most, per_s = spec.limits.submits, spec.limits.per_s
+        if is_over(lane.recent, most, per_s * 1000, now):
+            raise VendorError(
+                "rate_quota", f"{spec.name} takes {most} submissions in {per_s} s per account; wait, or --no-limits."
+            )
+        return (*lane.recent[-most + 1 :], now) if most > 1 else (now,)
+
+    def _slots(self, spec: ModelSpec) -> tuple[Instant, ...]:
+        return (0,) * spec.limits.running if self.rules.limits and spec.limits.running else ()
+
+    def _outcome(self, spec: ModelSpec, submission: object) -> Outcome:
+        if isinstance(submission, Problem):
+            return outcome_of(submission, None, {})
+        at = spec.position.get("input.prompt")
+        prompt = submission[0][at] if self.rules.test_values and at is not None else None  # type: ignore[index]
+        return outcome_of(None, prompt, self.catalog.failures if prompt and "[fakescope:" in prompt else {})
+
+    def _needs(self, spec: ModelSpec, task_id: str, outcome: Outcome) -> Needs:
+        return lifecycle.needs_of(spec.pace, outcome, lambda what: fraction(task_id, what), self.rules.speed)
+
+    def _needs_of(self, task: Task) -> Needs:
+        return self._needs(self._spec(task.model), task.id, task.outcome)
+
+    def _new_ids(self, account: str) -> IdSource:
+        return self._ids.setdefault(account, IdSource(self.rules.seed, account))
+
+    def _spec(self, model: str) -> ModelSpec:
+        spec = self.catalog.find(model)
+        assert spec is not None, model
+        return spec
+
+    def _view(self, model: str) -> ModelView:
+        view = self._views.get(model)
+        if view is None:
+            view = self._views.setdefault(model, ModelView(self._spec(model)))
+        return view
+
+    def _link(self, account: Account, origin: str) -> Link:
+        service = self.catalog.service
+        bucket = service.regions[account.region].result_host.partition(".")[0]
+
+        def link(task: Task, n: int) -> str:
+            expires_s = (task.ended + service.link_life_ms) // 1000
+            return links.result_link(origin, bucket, service.access_key, account.id, task.id, n, expires_s)
+
+        return link
+
+    async def _find(self, account: Account, wanted: Filter, offset: int, limit: int, origin: str, now: Instant) -> Page:
+        # A task stops being listed at the very instant at which it becomes UNKNOWN.
+        since = max(now - self._life_ms + 1, wanted.since or 0)
+        until = now if wanted.until is None else min(now, wanted.until)
+        tasks = await self._store.find(account.id, since, until)
+        link = self._link(account, origin)
+        if wanted.task_id or wanted.model or wanted.status:
+            tasks = [task for task in tasks if self._matches(task, wanted, now)]
+        last = max(0, len(tasks) - offset)
+        shown = tasks[max(0, last - limit) : last]
+        rows = [
+            TaskRow(task, self._spec(task.model), self._view(task.model).at(task, now, self._life_ms, link))
+            for task in reversed(shown)
+        ]
+        return Page(rows, len(tasks))
+
+    def _matches(self, task: Task, wanted: Filter, now: Instant) -> bool:
+        return (
+            wanted.task_id in (None, task.id)
+            and wanted.model in (None, task.model)
+            and (wanted.status is None or wanted.status == lifecycle.status_at(task.timeline, now, self._life_ms))
+        )

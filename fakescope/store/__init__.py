@@ -1,0 +1,1 @@
+"""Where tasks, lanes and clocks are kept."""

@@ -1,0 +1,129 @@
+"""Everything in this process's memory: fast, gone at the end, bounded by forgetting expired tasks."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import deque
+from collections.abc import Sequence
+from typing import overload
+
+from fakescope.clock import REAL, ClockSetting
+from fakescope.engine.task import EMPTY_LANE, Lane, Task
+from fakescope.errors import StoreConflict
+from fakescope.store.base import LaneState
+
+__all__ = ["MemoryStore"]
+
+_NEW_LANE = LaneState(EMPTY_LANE, 0)
+
+
+class _World:
+    """One account's share: tasks by id, their order of submission, lanes, and who waits in them."""
+
+    __slots__ = ("control", "forgotten", "lanes", "order", "queues", "tasks")
+
+    def __init__(self) -> None:
+        self.tasks: dict[str, Task] = {}
+        self.order: list[str] = []
+        self.forgotten = 0  # how many at the front of `order` are gone; the list is cut when that is half of it
+        self.lanes: dict[str, LaneState] = {}
+        self.queues: dict[str, deque[str]] = {}
+        self.control: ClockSetting = REAL
+
+    def forget(self, before: int) -> None:
+        order, tasks = self.order, self.tasks
+        while self.forgotten < len(order) and tasks[order[self.forgotten]].submitted < before:
+            del tasks[order[self.forgotten]]
+            self.forgotten += 1
+        if self.forgotten * 2 > len(order):
+            del order[: self.forgotten]
+            self.forgotten = 0
+
+    def drop_ended(self, model: str, now: int) -> None:
+        """Forget, at the front of a queue, who has ended. The rest is skipped when it is read."""
+        queue = self.queues[model]
+        while queue and ((task := self.tasks.get(queue[0])) is None or _has_ended(task, now)):
+            queue.popleft()
+
+
+class MemoryStore:
+    """A Store in memory. Every operation costs O(log n) or less in the tasks of the account."""
+
+    def __init__(self) -> None:
+        self._worlds: dict[str, _World] = {}
+
+    async def get(self, account: str, task_id: str) -> Task | None:
+        world = self._worlds.get(account)
+        return None if world is None else world.tasks.get(task_id)
+
+    async def find(self, account: str, since: int, until: int) -> Sequence[Task]:
+        world = self._worlds.get(account)
+        if world is None:
+            return ()
+        tasks, order = world.tasks, world.order
+        first = bisect_left(order, since, lo=world.forgotten, key=lambda key: tasks[key].submitted)
+        last = bisect_right(order, until, lo=first, key=lambda key: tasks[key].submitted)
+        return _Slice(tasks, order, first, last)
+
+    async def read_lane(self, account: str, model: str) -> LaneState:
+        world = self._worlds.get(account)
+        return _NEW_LANE if world is None else world.lanes.get(model, _NEW_LANE)
+
+    async def read_queue(self, account: str, model: str, now: int) -> Sequence[Task]:
+        world = self._worlds.get(account)
+        if world is None or model not in world.queues:
+            return ()
+        found = (world.tasks.get(task_id) for task_id in world.queues[model])
+        return [task for task in found if task is not None and not _has_ended(task, now)]
+
+    async def commit(
+        self, account: str, model: str, version: int, lane: Lane, tasks: Sequence[Task], forget_before: int
+    ) -> None:
+        world = self._worlds.setdefault(account, _World())
+        if world.lanes.get(model, _NEW_LANE).version != version:
+            raise StoreConflict(f"lane {model} moved on from version {version}")
+        world.lanes[model] = LaneState(lane, version + 1)
+        queue = world.queues.setdefault(model, deque())
+        for task in tasks:
+            if task.id not in world.tasks:
+                world.order.append(task.id)
+                queue.append(task.id)
+                world.drop_ended(model, task.submitted)
+            world.tasks[task.id] = task
+        world.forget(forget_before)
+
+    async def read_control(self, account: str) -> ClockSetting:
+        world = self._worlds.get(account)
+        return REAL if world is None else world.control
+
+    async def commit_control(self, account: str, setting: ClockSetting) -> None:
+        self._worlds.setdefault(account, _World()).control = setting
+
+    async def reset(self, account: str) -> None:
+        self._worlds.pop(account, None)
+
+    async def close(self) -> None:
+        self._worlds.clear()
+
+
+class _Slice(Sequence[Task]):
+    """A stretch of an order, looked up only where asked: a page of ten costs ten, however long the stretch."""
+
+    def __init__(self, tasks: dict[str, Task], order: list[str], first: int, last: int) -> None:
+        self._tasks, self._order, self._range = tasks, order, range(first, last)
+
+    def __len__(self) -> int:
+        return len(self._range)
+
+    @overload
+    def __getitem__(self, at: int) -> Task: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Task]: ...
+    def __getitem__(self, at: int | slice) -> Task | Sequence[Task]:
+        if isinstance(at, slice):
+            return [self._tasks[self._order[i]] for i in self._range[at]]
+        return self._tasks[self._order[self._range[at]]]
+
+
+def _has_ended(task: Task, now: int) -> bool:
+    return task.timeline.statuses[-1].is_terminal and task.ended <= now

@@ -1,0 +1,62 @@
+"""One readable line per request, on standard error: when, what, which task, where it stands and why."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import TextIO
+
+from fakescope.clock import Clock
+from fakescope.engine.vendor_error import VendorError
+from fakescope.engine.view import TaskView
+
+__all__ = ["AccessLog"]
+
+_FLUSH_S = 0.05
+
+
+class AccessLog:
+    """Lines are gathered and written twenty times a second: written one by one they would cost as much as the answers.
+
+    12:01:02.345 POST 200 video-synthesis 1f0c… PENDING
+    12:01:09.871 GET  200 1f0c… FAILED InvalidParameter: size must be in … (parameters.size is '1*1'; …)
+    """
+
+    def __init__(self, stream: TextIO, clock: Clock) -> None:
+        self._stream, self._clock = stream, clock
+        self._lines: list[str] = []
+        self._waiting = False
+
+    def line(self, method: str, path: str, status: int, about: TaskView | VendorError | str) -> None:
+        """Note one exchange. What came from the client is shown without control characters."""
+        at = datetime.fromtimestamp(self._clock.read() / 1000).astimezone()
+        what = _printable(path.rstrip("/").rsplit("/", 1)[-1][:60])
+        text = _printable(_describe(about))
+        shown = text if what in text else f"{what} {text}"
+        self._lines.append(f"{at:%H:%M:%S}.{at.microsecond // 1000:03d} {method[:7]:<4} {status} {shown}\n")
+        if not self._waiting:
+            self._waiting = True
+            asyncio.get_running_loop().call_later(_FLUSH_S, self.flush)
+
+    def flush(self) -> None:
+        """Write what was gathered. A stream that is gone is not an error of the request."""
+        self._waiting = False
+        lines, self._lines = self._lines, []
+        try:
+            self._stream.write("".join(lines))
+            self._stream.flush()
+        except (OSError, ValueError):
+            pass
+
+
+def _describe(about: TaskView | VendorError | str) -> str:
+    if isinstance(about, TaskView):
+        reason = f" {about.problem.code}: {about.problem.message} ({about.problem.hint})" if about.problem else ""
+        return f"{about.task_id} {about.status}{reason}"
+    if isinstance(about, VendorError):
+        return f"{about.problem.code if about.problem else about.name}: {about.hint}"
+    return about
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)[:400]

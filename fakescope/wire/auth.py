@@ -1,0 +1,73 @@
+"""Who is asking: from a bearer key and a host to an account in a region."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+from fakescope.catalog.spec import Service
+from fakescope.engine.task import Account
+from fakescope.engine.vendor_error import VendorError
+from fakescope.settings import AccountSetting
+from fakescope.wire.http import Scope
+
+__all__ = ["Keys", "account_id"]
+
+_REMEMBERED = 10_000  # keys whose account is not worked out again; a client that invents keys cannot fill the memory
+
+
+def account_id(name: str) -> str:
+    """A short name for a key or a configured account that does not give the key away: 16 hexadecimal digits."""
+    return blake2b(name.encode(), digest_size=8).hexdigest()
+
+
+class Keys:
+    """Every non-empty key is an account of its own, unless the settings bind it to another or close the server."""
+
+    def __init__(self, service: Service, region: str, accounts: Sequence[AccountSetting], test_values: bool) -> None:
+        self._service, self._region = service, region
+        self._bound = {key: account for account in accounts for key in account.keys}
+        self._closed = any(account.only for account in accounts)
+        self._test_keys = service.test_keys if test_values else ()
+        self._known: dict[tuple[bytes, bytes], Account] = {}
+
+    def account(self, scope: Scope) -> Account:
+        """The account of a request. Raises VendorError: no key, a wrong key, a key of another region."""
+        authorization = host = b""
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                authorization = value
+            elif name == b"host":
+                host = value
+        known = self._known.get((authorization, host))
+        if known is not None:
+            return known
+        account = self._account(authorization, host)
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        self._known[authorization, host] = account
+        return account
+
+    def _account(self, authorization: bytes, host: bytes) -> Account:
+        scheme, _, rest = authorization.decode("latin-1").partition(" ")
+        key = rest.strip()
+        if not key or scheme.lower() != "bearer":
+            if scheme and scheme.lower() != "bearer":
+                raise VendorError("invalid_api_key", "Send the header Authorization: Bearer sk-anything.")
+            raise VendorError("no_api_key", "Send the header Authorization: Bearer sk-anything; any key works here.")
+        region = self._service.region_of_host.get(host.decode("latin-1").rsplit(":", 1)[0].lower(), self._region)
+        bound = self._bound.get(key)
+        if bound is None and self._closed:
+            raise VendorError("invalid_api_key", "This server takes only the keys bound in fakescope.toml.")
+        if bound is not None and bound.region not in (None, region):
+            raise VendorError("invalid_api_key", f"This key belongs to {bound.region}, the request came to {region}.")
+        refusal = self._refusal(key)
+        if refusal == "invalid_api_key":
+            raise VendorError(refusal, "This is the test key for a wrong key; any other key works.")
+        return Account(account_id(bound.name if bound else key), region, refusal)
+
+    def _refusal(self, key: str) -> str | None:
+        for test in self._test_keys:
+            if key == test.key or key.startswith(f"{test.key}-"):
+                return test.refusal
+        return None

@@ -1,0 +1,63 @@
+"""What result links point to: until media are made to order, one small film that every player can show."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from fakescope.engine import links
+from fakescope.simulator import Simulator
+from fakescope.wire.http import Answer, Header, Receive, Scope, Send, header, send_answer
+
+__all__ = ["MediaApp"]
+
+_FILM = Path(__file__).parent / "film.mp4"
+_RANGE = re.compile(rb"bytes=(\d{0,12})-(\d{0,12})")
+
+
+class MediaApp:
+    """Serves result links as an OSS bucket would: GET and HEAD, ranges, and 403 in XML once a link has expired."""
+
+    def __init__(self, simulator: Simulator, extra: tuple[Header, ...]) -> None:
+        self._simulator, self._extra = simulator, extra
+        self._film: bytes | None = None
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        await send_answer(send, await self._answer(scope))
+
+    async def _answer(self, scope: Scope) -> Answer:
+        if scope["method"] not in ("GET", "HEAD"):
+            return self._error(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
+        access_key = self._simulator.catalog.service.access_key
+        target = links.read(scope["path"], scope["query_string"].decode("latin-1"), access_key)
+        if target is None:
+            why = "The request signature we calculated does not match the signature you provided."
+            return self._error(403, "SignatureDoesNotMatch", why)
+        if await self._simulator.result(target) is None:
+            return self._error(403, "AccessDenied", "Request has expired.")
+        if self._film is None:
+            self._film = _FILM.read_bytes()
+        return self._file(self._film, header(scope, b"range"))
+
+    def _file(self, film: bytes, wanted: bytes) -> Answer:
+        headers: list[Header] = [(b"content-type", b"video/mp4"), (b"accept-ranges", b"bytes"), *self._extra]
+        match = _RANGE.fullmatch(wanted)
+        if match is None or match.groups() == (b"", b""):
+            return Answer(200, headers, film)
+        first, last = match.groups()
+        if not first:  # the last so many bytes
+            start, stop = max(0, len(film) - int(last)), len(film)
+        else:
+            start, stop = int(first), min(int(last) + 1 if last else len(film), len(film))
+        if start >= stop:
+            return Answer(416, [(b"content-range", b"bytes */%d" % len(film)), *self._extra], b"")
+        headers.append((b"content-range", b"bytes %d-%d/%d" % (start, stop - 1, len(film))))
+        return Answer(206, headers, film[start:stop])
+
+    def _error(self, status: int, code: str, message: str) -> Answer:
+        body = (
+            f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>\n'
+        )
+        return Answer(
+            status, [(b"content-type", b"application/xml"), (b"server", b"AliyunOSS"), *self._extra], body.encode()
+        )

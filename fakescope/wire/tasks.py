@@ -1,0 +1,59 @@
+"""Query, list and cancel."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from urllib.parse import parse_qs
+
+from fakescope.catalog.spec import Service
+from fakescope.engine.task import TaskStatus
+from fakescope.engine.vendor_error import VendorError
+from fakescope.simulator import Filter
+
+__all__ = ["list_query"]
+
+
+def list_query(query: str, service: Service) -> tuple[Filter, int, int]:
+    """What a list asks for: filter, page number from 1, page size. Unknown parameters are ignored.
+
+    Source: Manage asynchronous tasks, List. The texts for wrong values are inferred.
+    """
+    given = {key: values[-1].strip() for key, values in parse_qs(query, max_num_fields=100).items()}
+    page = _number(given, "page_no", 1, 10_000_000)
+    page_size = _number(given, "page_size", service.page_size_default, service.page_size_most)
+    since, until = (_instant(given, key, service.utc_offset_ms) for key in ("start_time", "end_time"))
+    if since is not None and until is None:
+        until = since + service.list_window_ms
+    if until is not None and since is None:
+        since = until - service.list_window_ms
+    status = given.get("status")
+    if status and status not in TaskStatus.__members__:
+        raise _wrong("status", f"status must be one of {', '.join(TaskStatus.__members__)}; got {status!r:.40}.")
+    wanted = Filter(since, until, given.get("task_id") or None, given.get("model_name") or None, status or None)
+    return wanted, page, page_size
+
+
+def _number(given: dict[str, str], key: str, default: int, most: int) -> int:
+    text = given.get(key, "")
+    if not text:
+        return default
+    if text.isascii() and text.isdecimal() and len(text) < 12 and 1 <= int(text) <= most:
+        return int(text)
+    raise _wrong(key, f"{key} must be a whole number from 1 to {most}; got {text!r:.40}.")
+
+
+def _instant(given: dict[str, str], key: str, offset_ms: int) -> int | None:
+    text = given.get(key, "")
+    if not text:
+        return None
+    try:
+        if len(text) != 14:
+            raise ValueError
+        local = datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        raise _wrong(key, f"{key} must be YYYYMMDDhhmmss in UTC+8; got {text!r:.40}.") from None
+    return int(local.timestamp() * 1000) - offset_ms
+
+
+def _wrong(field: str, hint: str) -> VendorError:
+    return VendorError("list_parameter", hint, field=field)

@@ -1,0 +1,98 @@
+"""Factories, and nothing else: every test builds exactly the world it needs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import settings as hypothesis_settings
+
+from fakescope import Settings, create_app
+from fakescope.catalog import Catalog, load
+
+hypothesis_settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
+hypothesis_settings.register_profile("quick", deadline=None)
+hypothesis_settings.register_profile("nightly", deadline=None, max_examples=2_000, stateful_step_count=100)
+hypothesis_settings.load_profile("ci")
+
+KEY = "sk-fake-test"
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Coroutine tests (`@pytest.mark.anyio`) run on asyncio, as the simulator does."""
+    return "asyncio"
+
+
+class ManualClock:
+    """A machine's clock that stands still until it is moved."""
+
+    def __init__(self, now: int = 1_770_600_000_000) -> None:
+        self.now = now
+
+    def read(self) -> int:
+        return self.now
+
+    def advance(self, *, seconds: float = 0, hours: float = 0) -> None:
+        self.now += round((seconds + hours * 3600) * 1000)
+
+
+@pytest.fixture(scope="session")
+def catalog() -> Catalog:
+    return load()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def make_client(catalog: Catalog, clock: ManualClock) -> Callable[..., httpx.AsyncClient]:
+    """An HTTP client of a fresh simulator in this process, on the manual clock: no sockets, no limits, seed 1.
+
+    `make_client(speed=1, limits=True)` sets what differs; `key=None` sends no key, `app=` shares a simulator.
+    """
+
+    def make(*, key: str | None = KEY, app: Any = None, **differs: Any) -> httpx.AsyncClient:
+        chosen = {"seed": 1, "limits": False, "speed": 1.0} | differs
+        app = app or create_app(Settings(**chosen), catalog=catalog, clock=clock)
+        headers = {"Authorization": f"Bearer {key}"} if key is not None else {}
+        return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test", headers=headers)
+
+    return make
+
+
+class Server:
+    """A simulator in a process of its own, on a free port of this machine."""
+
+    def __init__(self, process: subprocess.Popen[str], base: str) -> None:
+        self.process, self.base = process, base
+        self.origin = base.removesuffix("/api/v1")
+
+
+@pytest.fixture(scope="session")
+def start_server() -> Iterator[Callable[..., Server]]:
+    """Start `fakescope serve` with these flags; it is stopped at the end of the run."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*flags: str) -> Server:
+        command = [sys.executable, "-m", "fakescope", "serve", "--port", "0", "--log", "off", *flags]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        started.append(process)
+        assert process.stdout is not None
+        ready = process.stdout.readline()
+        assert ready.startswith("fakescope ready on "), ready
+        return Server(process, ready.removeprefix("fakescope ready on ").strip())
+
+    yield start
+    for process in started:
+        process.terminate()
+    for process in started:
+        process.wait(timeout=5)
+        assert process.stdout is not None
+        process.stdout.close()
