@@ -92,7 +92,7 @@ def _command() -> None:
     \b
     fakescope                        start it on http://127.0.0.1:8900
     eval "$(fakescope env)"          point the SDK of any language at it
-    fakescope models wan2.6-t2v      what a model accepts
+    fakescope models NAME            what a model accepts
 
     Exit status: 0 ok, 1 a check failed, 2 wrong use, 3 environment (port in use, no server).
     """

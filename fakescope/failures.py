@@ -7,20 +7,36 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from fakescope.errors import StoreError
 
-__all__ = ["FailureGuard", "problem_body"]
+__all__ = ["Failure", "FailureGuard", "failure_of", "problem_body"]
 
 _log = logging.getLogger("fakescope")
 _App = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
 
 
+class Failure(NamedTuple):
+    """An answer for an exception that nobody caught: status, RFC 9457 body, and the word for our own header."""
+
+    status: int
+    body: bytes
+    error: str
+
+
+def failure_of(error: Exception) -> Failure:
+    """503 if the store cannot answer, 500 for a bug. What went wrong inside stays inside."""
+    if isinstance(error, StoreError):
+        return Failure(503, problem_body(503, "The store cannot answer", str(error)), type(error).__name__)
+    body = problem_body(500, "A bug in fakescope", "The log has the traceback; please report it.")
+    return Failure(500, body, type(error).__name__)
+
+
 def problem_body(status: int, title: str, detail: str) -> bytes:
-    """An RFC 9457 problem. Its type is the name of the title, which says all there is."""
+    """An RFC 9457 problem without a type of its own: its title says all there is."""
     return orjson.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail})
 
 
@@ -42,20 +58,17 @@ class FailureGuard:
             await self._app(scope, receive, watch)
         except Exception as error:
             _log.exception("fakescope failed on %s", scope.get("path", scope["type"]))
-            if scope["type"] != "http" or started:
+            if scope["type"] != "http":
                 raise
-            await _send_failure(send, error)
+            if not started:  # otherwise the answer is on its way, and only the connection can still be closed
+                await _send(send, failure_of(error))
 
 
-async def _send_failure(send: Any, error: Exception) -> None:
-    if isinstance(error, StoreError):
-        status, body = 503, problem_body(503, "The store cannot answer", str(error))
-    else:
-        status, body = 500, problem_body(500, "A bug in fakescope", "The log has the traceback; please report it.")
+async def _send(send: Any, failure: Failure) -> None:
     headers = [
         (b"content-type", b"application/problem+json"),
-        (b"content-length", b"%d" % len(body)),
-        (b"x-fakescope-error", type(error).__name__.encode()),
+        (b"content-length", b"%d" % len(failure.body)),
+        (b"x-fakescope-error", failure.error.encode()),
     ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.start", "status": failure.status, "headers": headers})
+    await send({"type": "http.response.body", "body": failure.body})

@@ -98,10 +98,10 @@ class Simulator:
                 outcome = self._outcome(spec, submission)
                 values, uncut = ((), {}) if isinstance(submission, Problem) else submission
                 ids = self._ids.get(account.id) or self._new_ids(account.id)
-                task_id, request_id = ids.task_id(), ids.request_id()
+                task_id = ids.task_id()
                 needs = self._needs(spec, task_id, outcome)
             timeline, slots = lifecycle.plan(lane.free_at or self._slots(spec), needs, outcome, now, self._life_ms)
-            task = Task(task_id, request_id, model, values, uncut, outcome, timeline)
+            task = Task(task_id, model, values, uncut, outcome, timeline)
             try:
                 await self._store.commit(
                     account.id, model, version, Lane(tuple(slots), recent), (task,), now - self._life_ms

@@ -22,7 +22,7 @@ from fakescope.engine.facts import cost_of
 from fakescope.engine.task import Account, TaskStatus
 from fakescope.engine.vendor_error import VendorError
 from fakescope.errors import CommandError
-from fakescope.failures import problem_body
+from fakescope.failures import failure_of, problem_body
 from fakescope.simulator import Filter, Simulator, TaskRow
 
 __all__ = ["About", "create_admin"]
@@ -81,11 +81,11 @@ def create_admin(simulator: Simulator, account_of: Callable[[Any], Account], abo
     ]
 
     async def not_there(request: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else 500
+        status = error.status_code if isinstance(error, HTTPException) else 404
         known = ", ".join(f"{'/'.join(sorted(r.methods or ()))} {r.path}" for r in routes)
         return _problem(status, f"{request.method} {request.url.path:.200} is not here. There are {known}")
 
-    app = Starlette(routes=routes, exception_handlers={404: not_there, 405: not_there})
+    app = Starlette(routes=routes, exception_handlers={404: not_there, 405: not_there, Exception: _failed})
     app.router.redirect_slashes = False
     return app
 
@@ -164,6 +164,11 @@ def _iso(instant: Instant) -> str:
 
 def _json(value: Any, headers: dict[str, str] | None = None) -> Response:
     return Response(orjson.dumps(value), headers=headers, media_type="application/json")
+
+
+async def _failed(_request: Request, error: Exception) -> Response:
+    status, body, name = failure_of(error)
+    return Response(body, status, media_type="application/problem+json", headers={"X-Fakescope-Error": name})
 
 
 def _problem(status: int, detail: str) -> Response:

@@ -127,19 +127,23 @@ class Integer:
         return {"low": self.low, "high": self.high, "allowed": ",".join(map(str, values))}
 
 
-class Choice(_Plain):
+class Choice:
     """One of a few texts. No values at all means that the field does not exist for this model."""
 
-    __slots__ = ("values",)
+    __slots__ = ("_own", "values")
     kind = "choice"
 
     def __init__(self, *, values: tuple[str, ...]) -> None:
         self.values = values
+        self._own = {value: value for value in values}
 
     def check(self, value: object) -> str | None:
         if type(value) is not str:
             return "type"
-        return None if value in self.values else "choice"
+        return None if value in self._own else "choice"
+
+    def accept(self, value: object) -> object:
+        return self._own[value]  # type: ignore[index]  # the catalogue's own text, so that tasks share it
 
     def allowed(self) -> str:
         return _one_of(self.values) if self.values else "nothing: this model does not have it"

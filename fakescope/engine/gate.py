@@ -23,7 +23,9 @@ def model_of(draft: Draft) -> str:
         raise VendorError("body_invalid", "The body must be a JSON object with model, input and parameters.")
     model = body.get("model")
     if not isinstance(model, str) or not model:
-        raise VendorError("model_missing", f"model must be a text such as wan2.6-t2v; got {model!r:.80}.")
+        raise VendorError(
+            "model_missing", f"model must be the name of a model, as `fakescope models` lists them; got {model!r:.80}."
+        )
     return model
 
 

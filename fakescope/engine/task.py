@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from fakescope.ids import request_id_of
+
 __all__ = [
     "EMPTY_LANE",
     "ENDLESS",
@@ -92,18 +94,30 @@ SUCCESS = Outcome()
 ENDLESS = Outcome(endless=True)
 
 
-class Timeline(NamedTuple):
-    """What happens when: `statuses[i]` holds from `instants[i]` on. Instants never decrease; the last word stays."""
+class Timeline(tuple[Any, ...]):
+    """What happens when: `statuses[i]` holds from `instants[i]` on. Instants never decrease; the last word stays.
 
-    instants: tuple[int, ...]
-    statuses: tuple[TaskStatus, ...]
+    One flat tuple, the statuses first (shared by all tasks of that course), because a hundred thousand tasks keep one.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, instants: tuple[int, ...], statuses: tuple[TaskStatus, ...]) -> Timeline:
+        return tuple.__new__(cls, (statuses, *instants))
+
+    @property
+    def statuses(self) -> tuple[TaskStatus, ...]:
+        return self[0]  # type: ignore[no-any-return]
+
+    @property
+    def instants(self) -> tuple[int, ...]:
+        return self[1:]
 
 
 class Task(NamedTuple):
     """One submission's life, settled when it was submitted. Only a cancellation plans it, or those behind it, again."""
 
     id: str
-    request_id: str
     model: str
     values: tuple[Any, ...]
     uncut: Mapping[int, str]
@@ -111,13 +125,17 @@ class Task(NamedTuple):
     timeline: Timeline
 
     @property
+    def request_id(self) -> str:
+        return request_id_of(self.id)
+
+    @property
     def submitted(self) -> int:
-        return self.timeline.instants[0]
+        return self.timeline[1]  # type: ignore[no-any-return]
 
     @property
     def ended(self) -> int:
         """The instant of the last step: the end of a task that has one."""
-        return self.timeline.instants[-1]
+        return self.timeline[-1]  # type: ignore[no-any-return]
 
 
 class Lane(NamedTuple):

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TextIO
 
 from fakescope.clock import Clock
+from fakescope.engine.task import Task
 from fakescope.engine.vendor_error import VendorError
 from fakescope.engine.view import TaskView
 
@@ -18,7 +19,7 @@ _FLUSH_S = 0.05
 class AccessLog:
     """Lines are gathered and written twenty times a second: written one by one they would cost as much as the answers.
 
-    12:01:02.345 POST 200 video-synthesis 1f0c… PENDING
+    12:01:02.345 POST 200 video-synthesis MODEL 1f0c… PENDING
     12:01:09.871 GET  200 1f0c… FAILED InvalidParameter: size must be in … (parameters.size is '1*1'; …)
     """
 
@@ -27,7 +28,7 @@ class AccessLog:
         self._lines: list[str] = []
         self._waiting = False
 
-    def line(self, method: str, path: str, status: int, about: TaskView | VendorError | str) -> None:
+    def line(self, method: str, path: str, status: int, about: Task | TaskView | VendorError | str) -> None:
         """Note one exchange. What came from the client is shown without control characters."""
         at = datetime.fromtimestamp(self._clock.read() / 1000).astimezone()
         what = _printable(path.rstrip("/").rsplit("/", 1)[-1][:60])
@@ -49,7 +50,9 @@ class AccessLog:
             pass
 
 
-def _describe(about: TaskView | VendorError | str) -> str:
+def _describe(about: Task | TaskView | VendorError | str) -> str:
+    if isinstance(about, Task):
+        return f"{about.model} {about.id} PENDING"
     if isinstance(about, TaskView):
         reason = f" {about.problem.code}: {about.problem.message} ({about.problem.hint})" if about.problem else ""
         return f"{about.task_id} {about.status}{reason}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple
 
+from fakescope.engine.task import Task
 from fakescope.engine.vendor_error import VendorError
 from fakescope.engine.view import TaskView
 
@@ -24,7 +25,7 @@ class Answer(NamedTuple):
     status: int
     headers: list[Header]
     body: bytes
-    about: TaskView | VendorError | str = ""
+    about: Task | TaskView | VendorError | str = ""
 
 
 class ClientGone(Exception):  # noqa: N818 - not an error, an event

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import orjson
 
-from fakescope.engine.task import Account
+from fakescope.engine.task import Account, Task
 from fakescope.engine.view import TaskView
 from fakescope.simulator import Page
 from fakescope.wire.http import Answer, Header
@@ -42,11 +42,12 @@ class Renderer:
         self._tasks = [*_STATIC_TASKS, *extra]
         self._submit = [*_STATIC_SUBMIT, *extra]
 
-    def submitted(self, view: TaskView, request_id: str) -> Answer:
+    def submitted(self, view: TaskView, task: Task) -> Answer:
         """The answer to a submission."""
+        request_id = task.request_id
         body = {"output": {"task_status": view.status, "task_id": view.task_id}, "request_id": request_id}
         headers = [*self._submit, *_times(view.at), (b"x-request-id", request_id.encode())]
-        return Answer(200, headers, orjson.dumps(body), view)
+        return Answer(200, headers, orjson.dumps(body), task)
 
     def polled(self, view: TaskView, request_id: str) -> Answer:
         """The answer to a query. A key without a value is left out: clients choke on null."""

@@ -103,7 +103,7 @@ class VendorApp:
             _refuse_long_strings(body, service.string_chars)
         path = _SLASHES.sub("/", scope["path"]).rstrip("/")
         task, view = await self._simulator.submit(account, Draft(path, asynchronous, resolves_oss, body))
-        return self._render.submitted(view, task.request_id)
+        return self._render.submitted(view, task)
 
     async def _poll(self, account: Account, scope: Scope, _receive: Receive, task_id: str) -> Answer:
         view = await self._simulator.fetch(account, task_id, _origin(scope))
