@@ -232,7 +232,9 @@ class Simulator:
         return outcome_of(None, prompt, self.catalog.failures if prompt and "[fakescope:" in prompt else {})
 
     def _needs(self, spec: ModelSpec, task_id: str, outcome: Outcome) -> Needs:
-        return lifecycle.needs_of(spec.pace, outcome, lambda what: fraction(task_id, what), self.rules.speed)
+        return lifecycle.needs_of(
+            spec.pace, spec.phases, outcome, lambda what: fraction(task_id, what), self.rules.speed
+        )
 
     def _needs_of(self, task: Task) -> Needs:
         return self._needs(self._spec(task.model), task.id, task.outcome)

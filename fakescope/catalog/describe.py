@@ -14,9 +14,13 @@ def families(catalog: Catalog) -> dict[str, Any]:
     """Family title → its models, one row each."""
     rows: dict[str, Any] = {}
     for spec in catalog.specs():
-        prices = sorted({price.cny_per_second for price in spec.prices})
+        prices = sorted({price.cny for price in spec.prices})
         shown = "–".join(str(price) for price in dict.fromkeys([prices[0], prices[-1]])) if prices else "unknown"
-        row = {"model": spec.name, "regions": ", ".join(spec.regions), "price": f"{shown} CNY/s"}
+        row = {
+            "model": spec.name,
+            "regions": ", ".join(spec.regions),
+            "price": f"{shown} CNY/{spec.prices[0].unit}" if spec.prices else shown,
+        }
         rows.setdefault(f"{spec.title}  POST {spec.path}", []).append(row)
     return rows
 
@@ -46,7 +50,7 @@ def model(spec: ModelSpec) -> dict[str, Any]:
         ],
         "prices": [
             {
-                "price": f"{price.cny_per_second} CNY/s",
+                "price": f"{price.cny} CNY/{price.unit}",
                 "when": ", ".join(f"{fact} {str(value).lower()}" for fact, value in price.when.items()) or "always",
                 "basis": price.basis,
                 "source": price.source.document + (f" (via {price.source.via})" if price.source.via else ""),

@@ -6,12 +6,32 @@ words are looked up in a row's `says`, then in the family's wording, which name 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from math import isfinite
 from typing import Protocol
 
 from fakescope.catalog.pictures import describe_data_uri
 
-__all__ = ["RULES", "Boolean", "Choice", "Fixed", "Integer", "MediaRule", "Rule", "Size", "Text"]
+__all__ = [
+    "RULES",
+    "Assets",
+    "Boolean",
+    "Bounds",
+    "Box",
+    "Choice",
+    "Fixed",
+    "Integer",
+    "ListRule",
+    "MediaRule",
+    "Messages",
+    "Number",
+    "Pixels",
+    "Reference",
+    "Rule",
+    "Size",
+    "Text",
+]
 
 
 class Rule(Protocol):
@@ -46,6 +66,41 @@ class _Plain:
 
     def slots(self) -> dict[str, object]:
         return {}
+
+
+class Bounds:
+    """A range of numbers: `low` and `high` are inside, `above` and `below` are just outside."""
+
+    __slots__ = ("above", "below", "high", "low")
+
+    def __init__(
+        self,
+        low: float | None = None,
+        high: float | None = None,
+        above: float | None = None,
+        below: float | None = None,
+    ) -> None:
+        self.low, self.high, self.above, self.below = low, high, above, below
+
+    def hold(self, value: float) -> bool:
+        return (
+            (self.low is None or value >= self.low)
+            and (self.high is None or value <= self.high)
+            and (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
+        )
+
+    @property
+    def ends(self) -> tuple[float | None, float | None]:
+        """The numbers at both ends, whether inside or just outside."""
+        return (self.low if self.above is None else self.above, self.high if self.below is None else self.below)
+
+    def __str__(self) -> str:
+        low = "" if self.low is None else f"from {_plain(self.low)}"
+        above = "" if self.above is None else f"above {_plain(self.above)}"
+        high = "" if self.high is None else f"to {_plain(self.high)}"
+        below = "" if self.below is None else f"below {_plain(self.below)}"
+        return " ".join(filter(None, (low, above, high, below))) or "any"
 
 
 class Text:
@@ -93,38 +148,54 @@ class Boolean(_Plain):
 
 
 class Integer:
-    """A whole number in an inclusive range, or one of a few. 5.0 is 5: JSON has one kind of number."""
+    """A whole number in a range, or one of a few. 5.0 is 5: JSON has one kind of number."""
 
-    __slots__ = ("high", "low", "values")
+    __slots__ = ("bounds", "values")
     kind = "integer"
 
-    def __init__(self, *, range: tuple[int, int] | None = None, values: tuple[int, ...] | None = None) -> None:
-        self.low: int | None
-        self.high: int | None
-        self.low, self.high = range or (None, None)
-        self.values = values
+    def __init__(self, *, bounds: Bounds | None = None, values: tuple[int, ...] | None = None) -> None:
+        self.bounds, self.values = bounds or Bounds(), values
 
     def check(self, value: object) -> str | None:
         if type(value) is not int and not (type(value) is float and value.is_integer()):
             return "type"
         if self.values is not None:
             return None if value in self.values else "choice"
-        if self.low is not None and self.high is not None and not self.low <= value <= self.high:
-            return "range"
-        return None
+        return None if self.bounds.hold(value) else "range"
 
     def accept(self, value: object) -> object:
         assert isinstance(value, int | float)
         return int(value)
 
     def allowed(self) -> str:
-        if self.values is not None:
-            return _one_of(self.values)
-        return f"a whole number from {self.low} to {self.high}" if self.low is not None else "a whole number"
+        return _one_of(self.values) if self.values is not None else f"a whole number {self.bounds}"
 
     def slots(self) -> dict[str, object]:
-        values = self.values or ()
-        return {"low": self.low, "high": self.high, "allowed": ",".join(map(str, values))}
+        low, high = self.bounds.ends
+        allowed = ",".join(map(str, self.values or ()))
+        return {"low": _plain(low), "high": _plain(high), "allowed": allowed}
+
+
+class Number(_Plain):
+    """A number in a range."""
+
+    __slots__ = ("bounds",)
+    kind = "number"
+
+    def __init__(self, *, bounds: Bounds | None = None) -> None:
+        self.bounds = bounds or Bounds()
+
+    def check(self, value: object) -> str | None:
+        if type(value) is not int and not (type(value) is float and isfinite(value)):
+            return "type"
+        return None if self.bounds.hold(value) else "range"
+
+    def allowed(self) -> str:
+        return f"a number {self.bounds}"
+
+    def slots(self) -> dict[str, object]:
+        low, high = self.bounds.ends
+        return {"low": _plain(low), "high": _plain(high)}
 
 
 class Choice:
@@ -159,6 +230,45 @@ class Size(Choice):
     kind = "size"
 
 
+class Pixels(_Plain):
+    """`width*height` that is free within bounds on each side, on the area, or on width divided by height.
+
+    `words` are tiers that may stand for a size, such as 1K.
+    """
+
+    __slots__ = ("area_px", "ratio", "side_px", "words")
+    kind = "pixels"
+    _FORM = re.compile(r"([1-9][0-9]{0,5})\*([1-9][0-9]{0,5})")
+
+    def __init__(self, *, side_px: Bounds, area_px: Bounds, ratio: Bounds, words: tuple[str, ...] = ()) -> None:
+        self.side_px, self.area_px, self.ratio, self.words = side_px, area_px, ratio, words
+
+    def check(self, value: object) -> str | None:
+        if type(value) is not str:
+            return "type"
+        if value in self.words:
+            return None
+        match = self._FORM.fullmatch(value)
+        if match is None:
+            return "format"
+        width, height = int(match[1]), int(match[2])
+        if not (self.side_px.hold(width) and self.side_px.hold(height)):
+            return "side"
+        if not self.area_px.hold(width * height):
+            return "area"
+        return None if self.ratio.hold(width / height) else "ratio"
+
+    def allowed(self) -> str:
+        limits = {"each side": self.side_px, "area": self.area_px, "width/height": self.ratio}
+        bounds = ", ".join(f"{name} {bounds}" for name, bounds in limits.items() if str(bounds) != "any")
+        return " or ".join(filter(None, [", ".join(self.words), f"width*height, {bounds}"]))
+
+    def slots(self) -> dict[str, object]:
+        bounds = self.side_px if str(self.side_px) != "any" else self.area_px
+        low, high = bounds.ends
+        return {"low": _plain(low), "high": _plain(high)}
+
+
 class Fixed(_Plain):
     """A field that cannot be set: giving it at all is the mistake."""
 
@@ -175,10 +285,23 @@ class Fixed(_Plain):
 class MediaRule:
     """A link to a file, or the file itself as a `data:` address.
 
-    What is behind a link is not looked at. Of a `data:` image the head is read: format, alpha channel, sides.
+    What is behind a link is not looked at. Of a `data:` image the head is read: format, alpha channel, sides. The
+    limits that need the whole file (seconds, frames per second) are known and shown, not checked.
     """
 
-    __slots__ = ("alpha", "formats", "max_bytes", "media", "schemes", "seconds", "side_px")
+    __slots__ = (
+        "alpha",
+        "ascii_only",
+        "formats",
+        "fps",
+        "long_px",
+        "max_bytes",
+        "media",
+        "ratio",
+        "schemes",
+        "seconds",
+        "side_px",
+    )
     kind = "media"
 
     def __init__(
@@ -187,13 +310,18 @@ class MediaRule:
         media: str,
         schemes: tuple[str, ...],
         formats: tuple[str, ...] = (),
-        alpha: bool = True,
-        side_px: tuple[int, int] | None = None,
+        alpha: bool | None = None,
+        ascii_only: bool = False,
+        side_px: Bounds | None = None,
+        long_px: Bounds | None = None,
+        ratio: Bounds | None = None,
         max_bytes: int | None = None,
-        seconds: tuple[float, float] | None = None,
+        seconds: Bounds | None = None,
+        fps: Bounds | None = None,
     ) -> None:
-        self.media, self.schemes, self.formats, self.alpha = media, schemes, formats, alpha
-        self.side_px, self.max_bytes, self.seconds = side_px, max_bytes, seconds
+        self.media, self.schemes, self.formats, self.alpha, self.ascii_only = media, schemes, formats, alpha, ascii_only
+        self.side_px, self.long_px, self.ratio = side_px or Bounds(), long_px or Bounds(), ratio or Bounds()
+        self.max_bytes, self.seconds, self.fps = max_bytes, seconds or Bounds(), fps or Bounds()
 
     def check(self, value: object) -> str | None:
         if type(value) is not str:
@@ -201,9 +329,11 @@ class MediaRule:
         scheme, colon, rest = value.partition(":")
         if not colon or scheme.lower() not in self.schemes:
             return "scheme"
-        if scheme.lower() != "data":
-            return None if rest.startswith("//") and rest[2:3] not in ("", "/", "?", "#", " ") else "scheme"
-        return self._check_data(value)
+        if scheme.lower() == "data":
+            return self._check_data(value)
+        if not rest.startswith("//") or rest[2:3] in ("", "/", "?", "#", " "):
+            return "scheme"
+        return "ascii" if self.ascii_only and not value.isascii() else None
 
     def _check_data(self, value: str) -> str | None:
         file = describe_data_uri(value)
@@ -211,13 +341,13 @@ class MediaRule:
             return "format"
         if self.max_bytes is not None and file.size_bytes > self.max_bytes:
             return "bytes"
-        if file.format not in self.formats or (file.alpha and not self.alpha):
+        if (self.formats and file.format not in self.formats) or (self.alpha is not None and file.alpha != self.alpha):
             return "format"
-        if self.side_px is not None and file.sides is not None:
-            low, high = self.side_px
-            if min(file.sides) < low:
+        if file.sides is not None:
+            short, long = sorted(file.sides)
+            if not self.side_px.hold(short):
                 return "side"
-            if max(file.sides) > high:
+            if not (self.side_px.hold(long) and self.long_px.hold(long) and self.ratio.hold(long / short)):
                 return "too_big"
         return None
 
@@ -228,32 +358,203 @@ class MediaRule:
         return f"{self.media} address, {' or '.join(self.schemes)}: " + ", ".join(self._limits())
 
     def _limits(self) -> Iterator[str]:
-        yield "/".join(self.formats)
-        if self.side_px:
-            yield f"sides {self.side_px[0]} to {self.side_px[1]} px"
-        if self.seconds:
-            yield f"{self.seconds[0]} to {self.seconds[1]} s"
+        yield "/".join(self.formats) or "any format"
+        named = {"sides {} px": self.side_px, "longer side {} px": self.long_px, "longer/shorter side {}": self.ratio}
+        for text, bounds in {**named, "{} s": self.seconds, "{} frames/s": self.fps}.items():
+            if str(bounds) != "any":
+                yield text.format(bounds)
         if self.max_bytes:
             yield f"at most {self.max_bytes} bytes"
-        if not self.alpha:
-            yield "no alpha channel"
+        if self.alpha is not None:
+            yield "with an alpha channel" if self.alpha else "no alpha channel"
+        if self.ascii_only:
+            yield "ASCII only"
 
     def slots(self) -> dict[str, object]:
-        low = self.side_px[0] if self.side_px else None
-        return {"low": low, "high": self.max_bytes}
+        return {"low": _plain(self.side_px.ends[0]), "high": self.max_bytes}
+
+
+class ListRule:
+    """A list of things that all keep one rule. Too many are wrong, or the first so many are taken."""
+
+    __slots__ = ("bounds", "item", "too_many")
+    kind = "list"
+
+    def __init__(self, *, item: Rule, bounds: Bounds, too_many: str = "refuse") -> None:
+        self.item, self.bounds, self.too_many = item, bounds, too_many
+
+    def check(self, value: object) -> str | None:
+        if type(value) is not list:
+            return "type"
+        count = len(value)
+        if not self.bounds.hold(count) and not (self.too_many == "cut" and count > (self.bounds.high or 0)):
+            return "count"
+        for item in value:
+            mistake = "type" if item is None else self.item.check(item)
+            if mistake is not None:
+                return mistake
+        return None
+
+    def accept(self, value: object) -> object:
+        assert isinstance(value, list)
+        most = self.bounds.high
+        return [self.item.accept(item) for item in (value if most is None else value[: int(most)])]
+
+    def allowed(self) -> str:
+        return f"a list, {self.bounds} items, each: {self.item.allowed()}"
+
+    def slots(self) -> dict[str, object]:
+        low, high = self.bounds.ends
+        return {**self.item.slots(), "low": _plain(low), "high": _plain(high)}
+
+
+class Box(_Plain):
+    """[left, top, right, bottom] in whole pixels; its width:height near one of `ratios`, within 5 %."""
+
+    __slots__ = ("ratios",)
+    kind = "box"
+    WITHIN = 0.05
+
+    def __init__(self, *, ratios: tuple[str, ...] = ()) -> None:
+        self.ratios = ratios
+
+    def check(self, value: object) -> str | None:
+        if type(value) is not list or len(value) != 4 or not all(type(side) is int for side in value):
+            return "type"
+        left, top, right, bottom = value
+        if not (0 <= left < right and 0 <= top < bottom):
+            return "range"
+        return None if not self.ratios or self.ratio_of(value) else "ratio"
+
+    def ratio_of(self, box: Sequence[int]) -> str | None:
+        """Which of the ratios a box has, if any."""
+        shape = (box[2] - box[0]) / (box[3] - box[1])
+        for ratio in self.ratios:
+            width, height = map(int, ratio.split(":"))
+            if abs(shape / (width / height) - 1) <= self.WITHIN:
+                return ratio
+        return None
+
+    def allowed(self) -> str:
+        shape = f" in the ratio {' or '.join(self.ratios)}" if self.ratios else ""
+        return f"[left, top, right, bottom] in pixels{shape}"
+
+
+class Messages(_Plain):
+    """A list with one user message, whose content is a list of `{"text": …}` and `{"image": …}`."""
+
+    __slots__ = ("image", "images", "text")
+    kind = "messages"
+
+    def __init__(self, *, text: Text, image: MediaRule, images: Bounds) -> None:
+        self.text, self.image, self.images = text, image, images
+
+    def check(self, value: object) -> str | None:
+        content = self._content(value)
+        if content is None:
+            return "type"
+        texts = [item["text"] for item in content if "text" in item]
+        images = [item["image"] for item in content if "image" in item]
+        if len(texts) != 1:
+            return "texts"
+        if not self.images.hold(len(images)):
+            return "count"
+        mistakes = (self.text.check(texts[0]), *map(self.image.check, images))
+        return next((mistake for mistake in mistakes if mistake), None)
+
+    @staticmethod
+    def _content(value: object) -> list[dict[str, object]] | None:
+        if type(value) is not list or len(value) != 1 or not isinstance(value[0], dict):
+            return None
+        content = value[0].get("content")
+        if not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
+            return None
+        return content
+
+    def allowed(self) -> str:
+        return f"one user message with one {self.text.allowed()} and {self.images} images ({self.image.allowed()})"
+
+    def slots(self) -> dict[str, object]:
+        low, high = self.images.ends
+        return {"low": _plain(low), "high": _plain(high)}
+
+
+class Assets(_Plain):
+    """A list of `{"type": …, "url": …}`: how many of each type, and how many in all."""
+
+    __slots__ = ("count", "types", "url")
+    kind = "assets"
+
+    def __init__(self, *, url: MediaRule, types: dict[str, Bounds], count: Bounds) -> None:
+        self.url, self.types, self.count = url, types, count
+
+    def check(self, value: object) -> str | None:
+        if type(value) is not list or not all(isinstance(item, dict) for item in value):
+            return "type"
+        found = [item.get("type") for item in value]
+        if any(word not in self.types for word in found if isinstance(word, str) or word is None):
+            return "choice"
+        if not all(isinstance(word, str) for word in found):
+            return "type"
+        if not self.count.hold(len(value)) or not all(b.hold(found.count(word)) for word, b in self.types.items()):
+            return "count"
+        return next((mistake for item in value if (mistake := self._url(item.get("url")))), None)
+
+    def _url(self, url: object) -> str | None:
+        return "type" if url is None else self.url.check(url)
+
+    def allowed(self) -> str:
+        kinds = ", ".join(f"{word} ({bounds})" for word, bounds in self.types.items())
+        return f"a list, {self.count} items, of {kinds}; each: {self.url.allowed()}"
+
+    def slots(self) -> dict[str, object]:
+        names = [repr(word) for word in self.types]
+        shown = " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+        low, high = self.count.ends
+        return {"allowed": shown, "low": _plain(low), "high": _plain(high)}
+
+
+class Reference(_Plain):
+    """An identifier that an earlier task of the same account returned."""
+
+    __slots__ = ("prefix",)
+    kind = "reference"
+
+    def __init__(self, *, prefix: str) -> None:
+        self.prefix = prefix
+
+    def check(self, value: object) -> str | None:
+        if type(value) is not str:
+            return "type"
+        return None if value.startswith(self.prefix) else "choice"
+
+    def allowed(self) -> str:
+        return f"an identifier {self.prefix}… that an earlier task of this account returned"
 
 
 RULES: dict[str, type[Rule]] = {
+    "assets": Assets,
     "boolean": Boolean,
+    "box": Box,
     "choice": Choice,
     "fixed": Fixed,
     "integer": Integer,
+    "list": ListRule,
     "media": MediaRule,
+    "messages": Messages,
+    "number": Number,
+    "pixels": Pixels,
+    "reference": Reference,
     "size": Size,
     "text": Text,
 }
-"""Kind → rule. A new kind is one class here and one line in this table."""
+"""Kind → rule. A new kind is one class here, one line in this table and one in the loader."""
 
 
 def _one_of(values: tuple[object, ...]) -> str:
     return "one of " + ", ".join(map(str, values))
+
+
+def _plain(number: float | None) -> object:
+    """A whole number without its point."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number

@@ -13,18 +13,18 @@ __all__ = [
     "FACTS",
     "Alias",
     "Condition",
+    "Constraint",
     "Failure",
     "Field",
-    "Ignored",
     "Limits",
     "Media",
     "ModelSpec",
+    "Node",
     "Pace",
     "Price",
     "ProblemText",
     "Refusal",
     "RegionSpec",
-    "Row",
     "Service",
     "Source",
     "TestKey",
@@ -37,14 +37,21 @@ BASES = ("seen", "documented", "inferred")
 FACTS = {
     "prompt": "the prompt as it was given; absent when there was none",
     "rewritten_prompt": "the prompt the model worked with; absent without prompt_extend or prompt",
-    "result_url": "the link to the result",
+    "result_url": "the link to a result",
     "result_count": "how many results there are",
-    "output_seconds": "seconds of video made",
-    "input_seconds": "seconds of video given",
-    "total_seconds": "seconds given plus seconds made: what is billed",
+    "result_id": "an identifier that a later task can refer to",
+    "output_seconds": "seconds made",
+    "input_seconds": "seconds of video given that are billed",
+    "total_seconds": "seconds given plus seconds made",
     "lines": "the resolution tier as a number: 480, 720, 1080",
-    "size": "width*height as asked for",
+    "size": "width*height as asked for, or the default",
+    "width": "width of the result in pixels",
+    "height": "height of the result in pixels",
     "sound": "whether the result has sound",
+    "box_ratio": "the aspect of the box that was given: 1:1 or 3:4",
+    "face_box": "a box around a face in the picture, as [left, top, right, bottom]",
+    "wide_box": "the box around that face which the next model works in, in the ratio that was asked for",
+    "started": "when the task started, as the vendor writes it without milliseconds",
 }
 """Everything a catalogue row may show, and what it means. The engine computes exactly these."""
 
@@ -65,6 +72,7 @@ class Field(NamedTuple):
     rule: Rule
     required: bool
     default: object
+    empty_is_absent: bool
     says: Mapping[str, str]
     basis: str
     source: Source
@@ -75,33 +83,62 @@ class Field(NamedTuple):
 
 
 class Condition(NamedTuple):
-    """Holds when the field at `at` was given (`given`), or has the value `value` after defaults."""
+    """Holds when the field at `at` was `given`, is `absent`, `is` one of `values` after defaults, or `is_not`."""
 
     at: int
-    given: bool
-    value: object
+    test: str
+    values: tuple[object, ...] = ()
 
 
-class Ignored(NamedTuple):
-    """The field at `at` is not looked at while every condition holds."""
+class Constraint(NamedTuple):
+    """A rule between fields, while every condition holds.
 
-    at: int
+    ignored      the fields are not looked at, and take their defaults
+    required     the first field must be given
+    one_of       at least one of the fields must be given
+    excludes     at most one of the fields may be given
+    same_length  the lists have equally many items, where both are given
+    most_items   the lists together have at most `limit` items
+    most_chars   the texts together have at most `limit` characters
+    most_of      the list has `value` at most `limit` times
+    first_active of these groups the first with a field that differs from its default counts; the others are ignored
+    """
+
+    kind: str
+    fields: tuple[int, ...]
     conditions: tuple[Condition, ...]
+    groups: tuple[tuple[int, ...], ...]
+    limit: int
+    value: object
+    says: str
 
 
-class Row(NamedTuple):
-    """One key of an answer: a fact by name, or a constant."""
+class Node(NamedTuple):
+    """One key of an answer.
+
+    With children it is an object; `each` makes it a list with one entry per result, `wrap` a list of just that object.
+    A leaf shows a fact, a constant, the value of a field (`at`), that value in other `words`, or the seconds of the
+    file in a field; `cast` turns it into an integer, a number or a text.
+    """
 
     key: str
-    fact: str
-    constant: object
+    kind: str
+    fact: str = ""
+    constant: object = None
+    at: int = -1
+    words: Mapping[str, object] | None = None
+    cast: str = ""
+    children: tuple[Node, ...] = ()
+    each: bool = False
+    wrap: bool = False
 
 
 class Price(NamedTuple):
-    """CNY per second of video while every fact in `when` has its value."""
+    """CNY per `unit` (second, image) while every fact or field in `when` has its value."""
 
     when: Mapping[str, object]
-    cny_per_second: Decimal
+    cny: Decimal
+    unit: str
     basis: str
     source: Source
 
@@ -126,11 +163,20 @@ class Pace(NamedTuple):
 
 
 class Media(NamedTuple):
-    """What the result is. `seconds` is its length where no parameter decides it."""
+    """What a result is: its file, how many there are, how long it is, whether it has sound.
 
-    frames_per_s: int
-    sound: bool
-    seconds: int | None
+    `results` and `seconds` are numbers, or paths of the fields that decide: an integer field, or a file whose length it
+    takes. Several paths: the shortest file. `billed_seconds` are paths of videos that are billed with the result, each
+    up to the cap (seconds) for as many files as were given.
+    """
+
+    file: str = "mp4"
+    frames_per_s: int | None = None
+    sound: bool = False
+    results: int | str = 1
+    seconds: int | tuple[str, ...] | None = None
+    billed_seconds: tuple[str, ...] = ()
+    billed_caps: tuple[float, ...] = ()
 
 
 class Alias(NamedTuple):
@@ -144,28 +190,35 @@ class Alias(NamedTuple):
 class ModelSpec(NamedTuple):
     """Everything known about one model.
 
-    `problems` says where a wrong field shows: `task` (the task fails a moment later) or `submit` (HTTP 400).
+    `problems` says where a wrong field shows: `task` (the task fails a moment later), `submit` (HTTP 400), or
+    `presence` (a missing field at submission, a wrong value in the task).
     """
 
     name: str
     family: str
     title: str
     path: str
+    sync_path: str
     mode: str
     problems: str
     wording: str
     regions: tuple[str, ...]
     limits: Limits
     pace: Pace
+    phases: bool
+    metrics: bool
     media: Media
     fields: tuple[Field, ...]
     position: Mapping[str, int]
     places: tuple[tuple[str, str], ...]
-    ignored: tuple[Ignored, ...]
+    constraints: tuple[Constraint, ...]
+    needs_parameters: bool
     tiers: Mapping[str, tuple[str, ...]]
-    output: tuple[Row, ...]
-    usage: tuple[Row, ...]
+    output: tuple[Node, ...]
+    rejected: tuple[Node, ...]
+    usage: tuple[Node, ...]
     prices: tuple[Price, ...]
+    trial_only: bool
     free: Mapping[str, int]
     aliases: tuple[Alias, ...]
     basis: str

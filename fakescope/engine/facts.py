@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from fakescope.catalog.spec import ModelSpec, Price, Row
+from fakescope.catalog.rules import Bounds, Box, MediaRule
+from fakescope.catalog.spec import ModelSpec, Node, Price
 from fakescope.engine.task import Task
+from fakescope.ids import fraction
 
-__all__ = ["BUILDERS", "Fact", "Link", "cost_of", "fact", "shape"]
+__all__ = ["BUILDERS", "REFERENCE", "Fact", "Link", "cost_of", "fact", "price_of", "result_count", "shape"]
 
 Link = Callable[[Task, int], str]
 """The address of a task's n-th result, counted from 0."""
 
-Fact = Callable[[Task, Link], Any]
-"""From a task and where its results are to a JSON value; None means that the key is absent."""
+Fact = Callable[[Task, int, Link], Any]
+"""From a task, which of its results, and where they are, to a JSON value; None means that the key is absent."""
+
+Shape = Callable[[Task, Link], dict[str, Any]]
+
+REFERENCE = "AACT."
+"""How an identifier begins that a task returns for a later one; the task's id follows."""
 
 
 def fact(name: str, spec: ModelSpec) -> Fact:
@@ -23,88 +30,253 @@ def fact(name: str, spec: ModelSpec) -> Fact:
     return BUILDERS[name](spec)
 
 
-def shape(rows: tuple[Row, ...], spec: ModelSpec) -> tuple[tuple[str, Fact], ...]:
-    """Key and fact per row, in the catalogue's order."""
-    return tuple((row.key, fact(row.fact, spec) if row.fact else _always(row.constant)) for row in rows)
+def shape(nodes: tuple[Node, ...], spec: ModelSpec) -> Shape:
+    """The catalogue's rows as a function, keys in the catalogue's order."""
+    build = _object(nodes, spec)
+    return lambda task, link: build(task, 0, link)
+
+
+def result_count(spec: ModelSpec) -> Callable[[Task], int]:
+    """How many results a task of this model was asked for."""
+    count = spec.media.results
+    if isinstance(count, int):
+        return lambda _task: count
+    at = spec.position[count]
+    return lambda task: int(task.values[at])
 
 
 def cost_of(spec: ModelSpec, task: Task) -> Decimal | None:
-    """CNY for a task that succeeded: billed seconds times the price whose conditions hold; None if none is known."""
-    price = _price_of(spec.prices, lambda name: fact(name, spec)(task, _no_link))
-    return None if price is None else price.cny_per_second * fact("total_seconds", spec)(task, _no_link)
+    """CNY for a task that succeeded: billed seconds or images times the price that holds; None if none is known."""
+    price = price_of(spec, task)
+    if price is None:
+        return None
+    billed = fact("total_seconds" if price.unit == "second" else "result_count", spec)(task, 0, _no_link)
+    return price.cny * Decimal(str(billed))
+
+
+def price_of(spec: ModelSpec, task: Task) -> Price | None:
+    """The one price whose conditions hold."""
+    for price in spec.prices:
+        if all(_priced_by(name, spec, task) == wanted for name, wanted in price.when.items()):
+            return price
+    return None
+
+
+def _priced_by(name: str, spec: ModelSpec, task: Task) -> Any:
+    if name in spec.position:
+        return task.values[spec.position[name]]
+    return fact(name, spec)(task, 0, _no_link)
 
 
 def _no_link(_task: Task, _n: int) -> str:
     return ""
 
 
-def _price_of(prices: tuple[Price, ...], value_of: Callable[[str], Any]) -> Price | None:
-    for price in prices:
-        if all(value_of(name) == wanted for name, wanted in price.when.items()):
-            return price
-    return None
+# -- rows
+
+
+def _object(nodes: tuple[Node, ...], spec: ModelSpec) -> Callable[[Task, int, Link], dict[str, Any]]:
+    parts = tuple((node.key, _value_of(node, spec)) for node in nodes)
+
+    def build(task: Task, n: int, link: Link) -> dict[str, Any]:
+        return {key: value for key, part in parts if (value := part(task, n, link)) is not None}
+
+    return build
+
+
+def _value_of(node: Node, spec: ModelSpec) -> Fact:
+    match node.kind:
+        case "constant":
+            return _always(node.constant)
+        case "fact":
+            return _cast(fact(node.fact, spec), node.cast)
+        case "value":
+            value = _at(node.at)
+            words = node.words
+            return _cast(value if words is None else lambda task, n, link: words[value(task, n, link)], node.cast)
+        case "seconds_of":
+            return _cast(_file_seconds(spec, node.at), node.cast)
+    one = _object(node.children, spec)
+    if node.each:
+        return _each(one, spec)
+    return (lambda task, n, link: [one(task, n, link)]) if node.wrap else one
+
+
+def _each(one: Fact, spec: ModelSpec) -> Fact:
+    """A list with an entry per result; where only some succeeded, the rest say why not."""
+    count = result_count(spec)
+
+    def entries(task: Task, _n: int, link: Link) -> list[Any]:
+        partial = task.outcome.partial
+        if partial is None:
+            return [one(task, n, link) for n in range(count(task))]
+        good = [one(task, n, link) for n in range(min(partial.succeeded, count(task)))]
+        return good + [{"code": partial.code, "message": partial.message}] * (count(task) - len(good))
+
+    return entries
+
+
+def _cast(value: Fact, cast: str) -> Fact:
+    match cast:
+        case "integer":
+            return lambda task, n, link: None if (v := value(task, n, link)) is None else round(v)
+        case "number":
+            return lambda task, n, link: None if (v := value(task, n, link)) is None else float(v)
+        case "text":
+            return lambda task, n, link: None if (v := value(task, n, link)) is None else str(v)
+    return value
+
+
+# -- facts
 
 
 def _always(constant: object) -> Fact:
-    return lambda _task, _link: constant
+    return lambda _task, _n, _link: constant
 
 
-def _value(spec: ModelSpec, path: str, otherwise: Any = None) -> Fact:
-    """The value of a field, or `otherwise` for a model that has no such field."""
-    if path not in spec.position:
-        return _always(otherwise)
-    at = spec.position[path]
-    return lambda task, _link: task.values[at]
+def _at(at: int) -> Fact:
+    return lambda task, _n, _link: task.values[at]
+
+
+def _field(spec: ModelSpec, *paths: str, otherwise: Any = None) -> Fact:
+    """The value of the first of these fields that the model has, or `otherwise` if it has none."""
+    for path in paths:
+        if path in spec.position:
+            return _at(spec.position[path])
+    return _always(otherwise)
 
 
 def _prompt(spec: ModelSpec) -> Fact:
-    at = spec.position["input.prompt"]
-    return lambda task, _link: task.uncut.get(at, task.values[at])
+    at = spec.position.get("input.prompt")
+    if at is None:
+        return _always(None)
+    return lambda task, _n, _link: task.uncut.get(at, task.values[at])
 
 
 def _rewritten_prompt(spec: ModelSpec) -> Fact:
-    prompt, extend = _value(spec, "input.prompt"), _value(spec, "parameters.prompt_extend")
+    prompt, extend = _field(spec, "input.prompt"), _field(spec, "parameters.prompt_extend", otherwise=False)
 
-    def rewritten(task: Task, link: Link) -> str | None:
-        text = prompt(task, link)
-        return f"{text} Cinematic light, rich detail." if text and extend(task, link) else None
+    def rewritten(task: Task, n: int, link: Link) -> str | None:
+        text = prompt(task, n, link)
+        return f"{text} Cinematic light, rich detail." if text and extend(task, n, link) else None
 
     return rewritten
 
 
-def _result_url(_spec: ModelSpec) -> Fact:
-    return lambda task, link: link(task, 0)
+def _count(spec: ModelSpec) -> Fact:
+    """Results that were made: all, or those that an order left."""
+    count = result_count(spec)
+
+    def made(task: Task, _n: int, _link: Link) -> int:
+        partial = task.outcome.partial
+        return count(task) if partial is None else min(partial.succeeded, count(task))
+
+    return made
 
 
 def _output_seconds(spec: ModelSpec) -> Fact:
-    duration = _value(spec, "parameters.duration")
-    fixed = spec.media.seconds
-    return lambda task, link: fixed if (seconds := duration(task, link)) is None else seconds
+    decided = spec.media.seconds
+    if isinstance(decided, tuple):
+        files = [_file_seconds(spec, spec.position[path]) for path in decided]
+        return lambda task, n, link: min((s for f in files if (s := f(task, n, link)) is not None), default=0)
+    if "parameters.duration" not in spec.position:
+        return _always(decided)
+    at = spec.position["parameters.duration"]
+    return lambda task, _n, _link: decided if (seconds := task.values[at]) is None else seconds
+
+
+def _input_seconds(spec: ModelSpec) -> Fact:
+    """Seconds of the videos given, each counted up to a cap that depends on how many files were given."""
+    if not spec.media.billed_seconds:
+        return _always(0)
+    ats = [spec.position[path] for path in spec.media.billed_seconds]
+    caps = spec.media.billed_caps
+
+    def billed(task: Task, _n: int, _link: Link) -> float:
+        files = [file for at in ats for file in _as_list(task.values[at])]
+        cap = caps[min(len(files), len(caps)) - 1] if files and caps else float("inf")
+        lengths = [_length(file, Bounds(1, 30)) for file in files if _is_video(file)]
+        return round(sum(min(length, cap) for length in lengths), 2)
+
+    return billed
+
+
+def _total_seconds(spec: ModelSpec) -> Fact:
+    given, made = _input_seconds(spec), _output_seconds(spec)
+    if not spec.media.billed_seconds:
+        return made
+    return lambda task, n, link: given(task, n, link) + made(task, n, link)
+
+
+def _file_seconds(spec: ModelSpec, at: int) -> Fact:
+    """The length of the file in a field. Nobody looks behind links: the same address always has the same length."""
+    rule = spec.fields[at].rule
+    assert isinstance(rule, MediaRule)
+    return lambda task, _n, _link: None if (file := task.values[at]) is None else _length(file, rule.seconds)
+
+
+def _length(file: str, bounds: Bounds) -> float:
+    low, high = bounds.ends
+    low = 1.0 if low is None else low
+    high = low + 20 if high is None else min(high, low + 20)
+    return round(low + (high - low) * (0.1 + 0.8 * fraction(file, "seconds")), 2)
+
+
+def _is_video(file: str) -> bool:
+    return file.partition("?")[0].lower().endswith((".mp4", ".mov", ".avi")) or file.startswith("data:video")
+
+
+def _as_list(value: Any) -> Sequence[str]:
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _lines(spec: ModelSpec) -> Fact:
     if "parameters.resolution" in spec.position:
-        resolution = _value(spec, "parameters.resolution")
-        return lambda task, link: int(resolution(task, link)[:-1])
+        at = spec.position["parameters.resolution"]
+        return lambda task, _n, _link: int(task.values[at][:-1])
     lines_of = {size: int(tier[:-1]) for tier, sizes in spec.tiers.items() for size in sizes}
-    size = _value(spec, "parameters.size")
-    return lambda task, link: lines_of[size(task, link)]
+    size = _field(spec, "parameters.size")
+    return lambda task, n, link: lines_of.get(size(task, n, link))
 
 
-def _sound(spec: ModelSpec) -> Fact:
-    return _value(spec, "parameters.audio", spec.media.sound)
+def _side(which: int) -> Callable[[ModelSpec], Fact]:
+    def build(spec: ModelSpec) -> Fact:
+        size = _field(spec, "parameters.size")
+        return lambda task, n, link: int(size(task, n, link).split("*")[which])
+
+    return build
+
+
+def _box_ratio(spec: ModelSpec) -> Fact:
+    at = spec.position["input.ext_bbox"]
+    rule = spec.fields[at].rule
+    assert isinstance(rule, Box)
+    return lambda task, _n, _link: rule.ratio_of(task.values[at])
+
+
+def _wide_box(spec: ModelSpec) -> Fact:
+    """A box of the ratio that was asked for, around the box of `face_box`."""
+    ratio = _field(spec, "parameters.ratio", otherwise="1:1")
+    return lambda task, n, link: [100, 20, 676, 788] if ratio(task, n, link) == "3:4" else [100, 20, 868, 788]
 
 
 BUILDERS: dict[str, Callable[[ModelSpec], Fact]] = {
     "prompt": _prompt,
     "rewritten_prompt": _rewritten_prompt,
-    "result_url": _result_url,
-    "result_count": lambda _spec: _always(1),
+    "result_url": lambda _spec: lambda task, n, link: link(task, n),
+    "result_count": _count,
+    "result_id": lambda _spec: lambda task, _n, _link: REFERENCE + task.id,
     "output_seconds": _output_seconds,
-    "input_seconds": lambda _spec: _always(0),
-    "total_seconds": _output_seconds,
+    "input_seconds": _input_seconds,
+    "total_seconds": _total_seconds,
     "lines": _lines,
-    "size": lambda spec: _value(spec, "parameters.size"),
-    "sound": _sound,
+    "size": lambda spec: _field(spec, "parameters.size"),
+    "width": _side(0),
+    "height": _side(1),
+    "sound": lambda spec: _field(spec, "parameters.audio", otherwise=spec.media.sound),
+    "box_ratio": _box_ratio,
+    "face_box": lambda _spec: _always([302, 286, 610, 593]),
+    "wide_box": _wide_box,
+    "started": lambda _spec: lambda task, _n, _link: task.timeline.instants[1],
 }
 """One builder per name in `catalog.spec.FACTS`; a test compares the two."""

@@ -13,7 +13,7 @@ from fakescope.catalog.spec import ModelSpec
 from fakescope.engine.task import Account, Draft
 from fakescope.engine.vendor_error import VendorError
 
-__all__ = ["CHECKS", "check", "model_of", "nearest"]
+__all__ = ["CHECKS", "check", "is_synchronous", "model_of", "nearest"]
 
 
 def model_of(draft: Draft) -> str:
@@ -62,26 +62,35 @@ def _entitlement(_spec: ModelSpec, account: Account, _draft: Draft) -> VendorErr
 
 
 def _endpoint(spec: ModelSpec, _account: Account, draft: Draft) -> VendorError | None:
-    if spec.path == draft.path:
+    if draft.path in (spec.path, spec.sync_path):
         return None
-    return VendorError("url_error", f"{spec.name} is served at {spec.path}.")
+    where = " or ".join(filter(None, (spec.path, spec.sync_path)))
+    return VendorError("url_error", f"{spec.name} is served at {where}.")
+
+
+def is_synchronous(spec: ModelSpec, path: str) -> bool:
+    """Whether this path of this model answers at once, without a task."""
+    return spec.mode == "sync" or path == spec.sync_path
 
 
 def _mode(spec: ModelSpec, _account: Account, draft: Draft) -> VendorError | None:
-    if spec.mode == "async" and not draft.asynchronous:
+    synchronous = is_synchronous(spec, draft.path)
+    if not synchronous and not draft.asynchronous:
         return VendorError("no_synchronous_calls", "Send the header X-DashScope-Async: enable.")
-    if spec.mode == "sync" and draft.asynchronous:
+    if synchronous and draft.asynchronous:
         return VendorError("no_asynchronous_calls", "Leave out the header X-DashScope-Async.")
     return None
 
 
-def _envelope(_spec: ModelSpec, _account: Account, draft: Draft) -> VendorError | None:
+def _envelope(spec: ModelSpec, _account: Account, draft: Draft) -> VendorError | None:
     body = draft.body
     assert isinstance(body, Mapping)
     if not isinstance(body.get("input"), dict):
         if body.get("input") is None:
             return VendorError("input_missing", 'The body needs "input": {…}.')
         return VendorError("input_not_object", f"input must be an object; got {body['input']!r:.80}.")
+    if spec.needs_parameters and body.get("parameters") is None:
+        return VendorError("parameters_missing", f'{spec.name} needs "parameters": {{…}}.')
     if not isinstance(body.get("parameters", {}), dict | None):
         return VendorError("parameters_not_object", f"parameters must be an object; got {body['parameters']!r:.80}.")
     return None

@@ -17,26 +17,37 @@ __all__ = ["Needs", "needs_of", "plan", "plan_without", "status_at"]
 
 _SUCCEEDS = (TaskStatus.PENDING, TaskStatus.RUNNING, TaskStatus.SUCCEEDED)
 _FAILS = (TaskStatus.PENDING, TaskStatus.RUNNING, TaskStatus.FAILED)
+_IN_PHASES = (
+    TaskStatus.PENDING,
+    TaskStatus.PRE_PROCESSING,
+    TaskStatus.RUNNING,
+    TaskStatus.POST_PROCESSING,
+    TaskStatus.SUCCEEDED,
+)
 _STUCK = (TaskStatus.PENDING, TaskStatus.RUNNING)
 _CANCELED = (TaskStatus.PENDING, TaskStatus.CANCELED)
 
 
 class Needs(NamedTuple):
-    """What a task takes, milliseconds of the account's clock: until it could start, and from start to end."""
+    """What a task takes, milliseconds of the account's clock: until it could start, and from start to end.
+
+    With `phases` a tenth at each end goes to preparing and finishing, which have statuses of their own.
+    """
 
     wait_ms: int
     run_ms: int
+    phases: bool = False
 
 
-def needs_of(pace: Pace, outcome: Outcome, draw: Callable[[str], float], speed: float) -> Needs:
+def needs_of(pace: Pace, phases: bool, outcome: Outcome, draw: Callable[[str], float], speed: float) -> Needs:
     """Draw how long a task takes. `draw` gives a number in [0, 1) for a question; `speed` divides (inf: at once)."""
     wait_s = _between(pace.wait_s, draw("wait"))
     if outcome.run_s is not None:
-        return Needs(round(wait_s * 1000 / speed), round(outcome.run_s * 1000))
+        return Needs(round(wait_s * 1000 / speed), round(outcome.run_s * 1000), phases)
     if outcome.problem is not None:
         # A worker that refuses a field takes the task up at once: no queueing beyond the lane's own.
         return Needs(0, round(_between(pace.fail_s, draw("run")) * 1000 / speed))
-    return Needs(round(wait_s * 1000 / speed), round(_between(pace.run_s, draw("run")) * 1000 / speed))
+    return Needs(round(wait_s * 1000 / speed), round(_between(pace.run_s, draw("run")) * 1000 / speed), phases)
 
 
 def plan(free_at: Sequence[int], needs: Needs, outcome: Outcome, now: int, life_ms: int) -> tuple[Timeline, list[int]]:
@@ -91,7 +102,12 @@ def _place(slots: list[int], needs: Needs, outcome: Outcome, submitted: int, now
         heapreplace(slots, submitted + life_ms if outcome.endless else end)
     if outcome.endless:
         return Timeline((submitted, start), _STUCK)
-    return Timeline((submitted, start, end), _FAILS if outcome.problem is not None else _SUCCEEDS)
+    if outcome.problem is not None:
+        return Timeline((submitted, start, end), _FAILS)
+    if needs.phases:
+        tenth = needs.run_ms // 10
+        return Timeline((submitted, start, start + tenth, end - tenth, end), _IN_PHASES)
+    return Timeline((submitted, start, end), _SUCCEEDS)
 
 
 def _occupied_until(task: Task, life_ms: int) -> int:

@@ -16,6 +16,7 @@ __all__ = [
     "Draft",
     "Lane",
     "Outcome",
+    "Partial",
     "Problem",
     "Submission",
     "Task",
@@ -28,7 +29,9 @@ class TaskStatus(StrEnum):
     """The vendor's words for where a task stands."""
 
     PENDING = "PENDING"
+    PRE_PROCESSING = "PRE-PROCESSING"
     RUNNING = "RUNNING"
+    POST_PROCESSING = "POST-PROCESSING"
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
     CANCELED = "CANCELED"
@@ -36,7 +39,10 @@ class TaskStatus(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        return self not in (TaskStatus.PENDING, TaskStatus.RUNNING)
+        return self in _TERMINAL
+
+
+_TERMINAL = frozenset((TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELED, TaskStatus.UNKNOWN))
 
 
 class Account(NamedTuple):
@@ -79,15 +85,26 @@ class Submission(NamedTuple):
     uncut: Mapping[int, str]
 
 
+class Partial(NamedTuple):
+    """Only the first `succeeded` results were made; the others say why not."""
+
+    succeeded: int
+    code: str
+    message: str
+
+
 class Outcome(NamedTuple):
     """How a task ends: with a problem, without one (success), or never (`endless`).
 
-    `run_s` is a running time in seconds that was ordered; None draws one from the catalogue.
+    `run_s` is a running time in seconds that was ordered; None draws one from the catalogue. A detection that was
+    ordered to find nothing is `rejected`: it succeeds, and says so.
     """
 
     problem: Problem | None = None
     endless: bool = False
     run_s: float | None = None
+    partial: Partial | None = None
+    rejected: bool = False
 
 
 SUCCESS = Outcome()

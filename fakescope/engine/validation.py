@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from fakescope.catalog.spec import Condition, Field, ModelSpec, ProblemText
+from fakescope.catalog.spec import Condition, Constraint, Field, ModelSpec, ProblemText
 from fakescope.engine.task import Draft, Problem, Submission
 
 __all__ = ["validate"]
@@ -13,58 +13,128 @@ __all__ = ["validate"]
 TextOf = Callable[[ModelSpec, Field, str], ProblemText]
 """Where the vendor's words for a mistake come from: `Catalog.problem`."""
 
+Given = list[Any]
 _NOTHING: dict[int, str] = {}
 
 
 def validate(spec: ModelSpec, draft: Draft, text_of: TextOf) -> Submission | Problem:
     """One value per field of the spec. null is the same as leaving a field out; unknown fields are ignored.
 
-    A field that is ignored under its conditions takes its default and is not looked at.
+    First what is ignored, which takes its default and is not looked at; then field by field; then between fields.
     """
     given = _given(spec, draft)
-    for rule in spec.ignored:
-        if all(_holds(condition, given, spec) for condition in rule.conditions):
-            given[rule.at] = None
+    needed: set[int] = set()
+    for constraint in spec.constraints:
+        if constraint.kind == "ignored":
+            if _applies(constraint, given, spec):
+                for at in constraint.fields:
+                    given[at] = None
+        elif constraint.kind == "first_active":
+            _keep_first_active(constraint, given, spec)
+        elif constraint.kind == "required" and _applies(constraint, given, spec):
+            needed.update(constraint.fields)
     values: list[Any] = []
     uncut = _NOTHING
     for i, field in enumerate(spec.fields):
         value = given[i]
         if value is None:
-            if field.required:
+            if field.required or i in needed:
                 return _problem(spec, field, "missing", None, text_of)
             values.append(field.default)
             continue
-        rule_ = field.rule
-        mistake = rule_.check(value)
+        rule = field.rule
+        mistake = rule.check(value)
         if mistake is not None:
             return _problem(spec, field, mistake, value, text_of)
-        if value.__class__ is str and value.startswith("oss://") and not draft.resolves_oss and rule_.kind == "media":
+        if rule.kind == "media" and value.startswith("oss://") and not draft.resolves_oss:
             return _problem(spec, field, "scheme", value, text_of)
-        accepted = rule_.accept(value)
-        if accepted is not value and accepted != value:
+        accepted = rule.accept(value)
+        if accepted is not value and accepted != value and value.__class__ is str:
             uncut = {**uncut, i: value}
         values.append(accepted)
+    for constraint in spec.constraints:
+        check = _BETWEEN.get(constraint.kind)
+        if check is not None and _applies(constraint, given, spec) and not check(constraint, given):
+            field = spec.fields[constraint.fields[0]]
+            return _problem(spec, field, constraint.says, given[constraint.fields[0]], text_of)
     return Submission(tuple(values), uncut)
 
 
-def _given(spec: ModelSpec, draft: Draft) -> list[Any]:
+def _given(spec: ModelSpec, draft: Draft) -> Given:
     body: Any = draft.body
     places = {"input": body["input"], "parameters": body.get("parameters") or {}}
-    return [places[where].get(name) for where, name in spec.places]
+    given = [places[where].get(name) if "." not in name else _dig(places[where], name) for where, name in spec.places]
+    for i, field in enumerate(spec.fields):
+        if field.empty_is_absent and given[i] == "":
+            given[i] = None
+    return given
 
 
-def _holds(condition: Condition, given: list[Any], spec: ModelSpec) -> bool:
+def _dig(value: Any, path: str) -> Any:
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _applies(constraint: Constraint, given: Given, spec: ModelSpec) -> bool:
+    return all(_holds(condition, given, spec) for condition in constraint.conditions)
+
+
+def _holds(condition: Condition, given: Given, spec: ModelSpec) -> bool:
     value = given[condition.at]
-    if condition.given:
-        return value is not None and value != ""
-    return bool((spec.fields[condition.at].default if value is None else value) == condition.value)
+    present = value is not None and value not in ("", [])
+    if condition.test == "given":
+        return present
+    if condition.test == "absent":
+        return not present
+    known = spec.fields[condition.at].default if value is None else value
+    return (known in condition.values) == (condition.test == "is")
+
+
+def _keep_first_active(constraint: Constraint, given: Given, spec: ModelSpec) -> None:
+    found = False
+    for group in constraint.groups:
+        if found:
+            for at in group:
+                given[at] = None
+        else:
+            found = any(given[at] is not None and given[at] != spec.fields[at].default for at in group)
+
+
+# -- between fields: whether a constraint is kept. A list or text that was not given counts as empty.
+
+
+def _present(constraint: Constraint, given: Given) -> Iterable[Any]:
+    return [given[at] for at in constraint.fields if given[at] not in (None, "", [])]
+
+
+def _same_length(constraint: Constraint, given: Given) -> bool:
+    return len({len(value) for value in _present(constraint, given)}) <= 1
+
+
+def _within_limit(constraint: Constraint, given: Given) -> bool:
+    return sum(len(value) for value in _present(constraint, given)) <= constraint.limit
+
+
+def _few_enough(constraint: Constraint, given: Given) -> bool:
+    return all(value.count(constraint.value) <= constraint.limit for value in _present(constraint, given))
+
+
+_BETWEEN: dict[str, Callable[[Constraint, Given], bool]] = {
+    "one_of": lambda constraint, given: any(_present(constraint, given)),
+    "excludes": lambda constraint, given: len(list(_present(constraint, given))) <= 1,
+    "same_length": _same_length,
+    "most_items": _within_limit,
+    "most_chars": _within_limit,
+    "most_of": _few_enough,
+}
 
 
 def _problem(spec: ModelSpec, field: Field, mistake: str, value: object, text_of: TextOf) -> Problem:
     text = text_of(spec, field, mistake)
     slots = {"field": field.name, "path": field.path, "given": _shown(value), **field.rule.slots()}
     basis = "seen" if spec.name in text.seen_for else text.basis
-    what = "is missing" if mistake == "missing" else f"is {_shown(value)!r}"
+    what = "is missing" if value is None else f"is {_shown(value)!r}"
     hint = f"{field.path} {what}; {spec.name} takes {field.rule.allowed()}."
     if mistake == "scheme" and isinstance(value, str) and value.startswith("oss://"):
         hint = f"{field.path} is an oss:// address: send the header X-DashScope-OssResourceResolve: enable."

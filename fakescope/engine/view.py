@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from fakescope.catalog.spec import ModelSpec
-from fakescope.engine.facts import Link, shape
+from fakescope.engine.facts import Link, fact, result_count, shape
 from fakescope.engine.lifecycle import status_at
 from fakescope.engine.task import Problem, Task, TaskStatus
 
@@ -15,7 +15,7 @@ __all__ = ["ModelView", "TaskView", "unknown"]
 class TaskView(NamedTuple):
     """The task at the instant `at`: `output` and `usage` only in SUCCEEDED, `problem` only in FAILED.
 
-    `scheduled` is there from RUNNING on, `ended` once the task has ended.
+    `scheduled` is there from RUNNING on, `ended` once the task has ended, `metrics` where the model has them.
     """
 
     task_id: str
@@ -27,6 +27,7 @@ class TaskView(NamedTuple):
     output: dict[str, Any] | None = None
     usage: dict[str, Any] | None = None
     problem: Problem | None = None
+    metrics: dict[str, int] | None = None
 
 
 def unknown(task_id: str, now: int) -> TaskView:
@@ -37,29 +38,43 @@ def unknown(task_id: str, now: int) -> TaskView:
 class ModelView:
     """Views of one model's tasks: the catalogue's rows, bound once to where the model keeps its fields."""
 
-    __slots__ = ("_output", "_usage")
+    __slots__ = ("_asked", "_made", "_metrics", "_output", "_rejected", "_usage")
 
     def __init__(self, spec: ModelSpec) -> None:
-        self._output = shape(spec.output, spec)
+        self._output, self._rejected = shape(spec.output, spec), shape(spec.rejected, spec)
         self._usage = shape(spec.usage, spec)
+        self._metrics = spec.metrics
+        self._asked, self._made = result_count(spec), fact("result_count", spec)
 
     def at(self, task: Task, now: int, life_ms: int, link: Link) -> TaskView:
         """The task at `now`. Reading changes nothing: the same instant gives the same view."""
         status = status_at(task.timeline, now, life_ms)
+        if status is TaskStatus.UNKNOWN:
+            return unknown(task.id, now)
         instants = task.timeline.instants
+        metrics = self._counts(task, status, link) if self._metrics else None
         match status:
             case TaskStatus.SUCCEEDED:
-                output = {key: value for key, fact in self._output if (value := fact(task, link)) is not None}
-                usage = {key: value for key, fact in self._usage if (value := fact(task, link)) is not None}
-                return TaskView(task.id, status, now, instants[0], instants[1], instants[2], output, usage)
-            case TaskStatus.PENDING:
-                return TaskView(task.id, status, now, instants[0])
-            case TaskStatus.RUNNING:
-                return TaskView(task.id, status, now, instants[0], instants[1])
+                output = (self._rejected if task.outcome.rejected else self._output)(task, link)
+                usage = self._usage(task, link)
+                return TaskView(
+                    task.id, status, now, instants[0], instants[1], instants[-1], output, usage, None, metrics
+                )
             case TaskStatus.FAILED:
                 problem = task.outcome.problem
-                return TaskView(task.id, status, now, instants[0], instants[1], instants[2], problem=problem)
+                return TaskView(
+                    task.id, status, now, instants[0], instants[1], instants[-1], problem=problem, metrics=metrics
+                )
             case TaskStatus.CANCELED:
-                return TaskView(task.id, status, now, instants[0], None, instants[1])
+                return TaskView(task.id, status, now, instants[0], None, instants[1], metrics=metrics)
+            case TaskStatus.PENDING:
+                return TaskView(task.id, status, now, instants[0], metrics=metrics)
             case _:
-                return unknown(task.id, now)
+                return TaskView(task.id, status, now, instants[0], instants[1], metrics=metrics)
+
+    def _counts(self, task: Task, status: TaskStatus, link: Link) -> dict[str, int]:
+        """How many results were asked for, were made and were not, so far."""
+        total = self._asked(task) if task.values else 1
+        made = self._made(task, 0, link) if status is TaskStatus.SUCCEEDED else 0
+        failed = total - made if status in (TaskStatus.SUCCEEDED, TaskStatus.FAILED) else 0
+        return {"TOTAL": total, "SUCCEEDED": made, "FAILED": failed}

@@ -1,0 +1,342 @@
+"""One family file → the specs of its models. The format is explained in models/README.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from fakescope.catalog import rules
+from fakescope.catalog.rules import RULES, Rule
+from fakescope.catalog.spec import (
+    FACTS,
+    Alias,
+    Condition,
+    Constraint,
+    Field,
+    Limits,
+    Media,
+    ModelSpec,
+    Node,
+    Pace,
+    Price,
+    Source,
+)
+from fakescope.catalog.tables import Table
+
+__all__ = ["read_family"]
+
+
+class _Family(NamedTuple):
+    """What the models of one file share."""
+
+    table: Table
+    basis: str
+    source: Source
+    shapes: Mapping[str, dict[str, Any]]
+    tiers: Mapping[str, tuple[str, ...]]
+
+
+_SHARED = ("title", "path", "sync_path", "mode", "problems", "wording", "phases", "metrics", "needs_parameters")
+
+
+def read_family(file: Table) -> list[ModelSpec]:
+    table = file.table("family")
+    tiers = {tier: tuple(sizes) for tier, sizes in table.take("tiers", dict, {}).items()}
+    shapes: dict[str, dict[str, Any]] = dict(file.take("shape", dict, {}))
+    for key in ("output", "rejected", "usage"):
+        shapes[key] = table.take(key, dict, {})
+    family = _Family(table, table.basis(None), table.source(None), shapes, tiers)
+    specs = [spec for model in file.tables("model") for spec in _model(model, family)]
+    for key in ("name", "checked", "input", "parameters", "pace", "media", "constraints", *_SHARED):
+        table.take(key, object, None)
+    table.done()
+    file.done()
+    return specs
+
+
+def _model(table: Table, family: _Family) -> Iterator[ModelSpec]:
+    name = table.take("name", str)
+    basis, source = table.basis(family.basis), table.source(family.source)
+
+    def own(key: str) -> Table:
+        """The model's table if it has the key, else the family's."""
+        return table if key in table else family.table
+
+    fields = tuple(_fields(table, family, basis, source))
+    position = {field.path: i for i, field in enumerate(fields)}
+    spec = ModelSpec(
+        name=name,
+        family=family.table.take("name", str),
+        title=own("title").take("title", str),
+        path=own("path").take("path", str),
+        sync_path=own("sync_path").take("sync_path", str, ""),
+        mode=own("mode").one_of("mode", ("async", "sync")),
+        problems=own("problems").one_of("problems", ("task", "submit", "presence")),
+        wording=own("wording").take("wording", str),
+        regions=table.words("regions"),
+        limits=_limits(table.table("limits"), basis, source),
+        pace=_pace(own("pace").table("pace")),
+        phases=own("phases").take("phases", bool, False),
+        metrics=own("metrics").take("metrics", bool, False),
+        media=_media(own("media").table("media"), position),
+        fields=fields,
+        position=position,
+        places=tuple((where, key) for where, _, key in (path.partition(".") for path in position)),
+        constraints=tuple(_constraint(row, position) for row in _constraint_rows(table, family)),
+        needs_parameters=own("needs_parameters").take("needs_parameters", bool, False),
+        tiers=family.tiers,
+        output=_shape(table, "output", family, position),
+        rejected=_shape(table, "rejected", family, position),
+        usage=_shape(table, "usage", family, position),
+        prices=tuple(_prices(table, position, basis, source)),
+        trial_only=table.take("trial_only", bool, False),
+        free={key: value for key, value in table.take("free", dict, {}).items() if key != "basis"},
+        aliases=tuple(_aliases(table, basis, source)),
+        basis=basis,
+        source=source,
+    )
+    table.done()
+    yield spec
+    for alias in spec.aliases:
+        yield spec._replace(name=alias.name, regions=alias.regions, limits=alias.limits or spec.limits, aliases=())
+
+
+def _fields(table: Table, family: _Family, basis: str, source: Source) -> Iterator[Field]:
+    """The family's rows with the model's laid over them, row by row; `false` takes a row away."""
+    for where in ("input", "parameters"):
+        rows = {**family.table.take(where, dict, {}), **table.take(where, dict, {})}
+        for key, row in rows.items():
+            if row is not False:
+                at = f"{table.at}.{where}.{key}"
+                yield _field(Table(row, at), f"{where}.{key}", family.tiers, basis, source)
+
+
+def _field(row: Table, path: str, tiers: Mapping[str, tuple[str, ...]], basis: str, source: Source) -> Field:
+    rule = _rule(row, tiers)
+    required, default = row.take("required", bool, False), row.take("default", object, None)
+    default = float(default) if isinstance(default, Decimal) else default
+    says: dict[str, str] = row.take("says", dict, {})
+    empty = row.take("empty_is_absent", bool, False)
+    field = Field(path, rule, required, default, empty, says, row.basis(basis), row.source(source))
+    row.done()
+    if default is not None and (mistake := rule.check(default)):
+        raise row.fail(f"the default {default!r} breaks its own rule ({mistake}): {rule.allowed()}")
+    return field
+
+
+def _rule(row: Table, tiers: Mapping[str, tuple[str, ...]]) -> Rule:
+    match row.one_of("kind", tuple(RULES)):
+        case "text":
+            return rules.Text(
+                max_chars=row.take("max_chars", int, None),
+                too_long=row.one_of("too_long", ("cut", "refuse"), "refuse"),
+                not_blank=row.take("not_blank", bool, False),
+            )
+        case "integer":
+            values: list[int] | None = row.take("values", list, None)
+            return rules.Integer(bounds=row.bounds(), values=tuple(values) if values else None)
+        case "number":
+            return rules.Number(bounds=row.bounds())
+        case "choice":
+            return rules.Choice(values=row.words("values"))
+        case "size":
+            wanted = row.words("tiers")
+            if missing := [tier for tier in wanted if tier not in tiers]:
+                raise row.fail(f"tier {missing[0]} is not among the family's: {', '.join(tiers)}")
+            return rules.Size(values=tuple(size for tier in wanted for size in tiers[tier]))
+        case "pixels":
+            return rules.Pixels(
+                side_px=row.bounds("side_px"),
+                area_px=row.bounds("area_px"),
+                ratio=row.bounds("ratio"),
+                words=row.words("words", []),
+            )
+        case "media":
+            return _media_rule(row)
+        case "messages":
+            text = rules.Text(max_chars=row.take("max_chars", int, None), too_long="cut")
+            return rules.Messages(text=text, image=_media_rule(row), images=row.bounds("images"))
+        case "assets":
+            types = row.table("types")
+            counts = {word: types.bounds(word) for word in types.names}
+            return rules.Assets(url=_media_rule(row), types=counts, count=row.bounds("count"))
+        case "list":
+            item = row.table("item")
+            rule = rules.ListRule(
+                item=_rule(item, tiers),
+                bounds=row.bounds("count"),
+                too_many=row.one_of("too_many", ("cut", "refuse"), "refuse"),
+            )
+            item.done()
+            return rule
+        case "box":
+            return rules.Box(ratios=row.words("ratios", []))
+        case "reference":
+            return rules.Reference(prefix=row.take("prefix", str))
+        case kind:
+            return RULES[kind]()
+
+
+def _media_rule(row: Table) -> rules.MediaRule:
+    return rules.MediaRule(
+        media=row.one_of("media", ("image", "audio", "video", "image or video", "file"), "image"),
+        schemes=row.words("schemes"),
+        formats=row.words("formats", []),
+        alpha=row.take("alpha", bool, None),
+        ascii_only=row.take("ascii_only", bool, False),
+        side_px=row.bounds("side_px"),
+        long_px=row.bounds("long_px"),
+        ratio=row.bounds("ratio"),
+        max_bytes=row.take("max_bytes", int, None),
+        seconds=row.bounds("seconds"),
+        fps=row.bounds("fps"),
+    )
+
+
+def _media(table: Table, position: Mapping[str, int]) -> Media:
+    def paths(key: str) -> tuple[str, ...]:
+        given = table.take(key, list, [])
+        return tuple(_path(table, path, position) for path in given)
+
+    results: Any = table.take("results", (int, str), 1)
+    seconds: Any = table.take("seconds", (int, list), None)
+    media = Media(
+        file=table.one_of("file", ("mp4", "png", "jpg", "none"), "mp4"),
+        frames_per_s=table.take("frames_per_s", int, None),
+        sound=table.take("sound", bool, False),
+        results=results if isinstance(results, int) else _path(table, results, position),
+        seconds=paths("seconds") if isinstance(seconds, list) else seconds,
+        billed_seconds=paths("billed_seconds"),
+        billed_caps=tuple(float(cap) for cap in table.take("billed_caps", list, [])),
+    )
+    table.done()
+    return media
+
+
+def _constraint_rows(table: Table, family: _Family) -> list[Table]:
+    """The family's constraints, then the model's. `constraints = false` in a model leaves the family's out."""
+    if table.take("constraints", object, None) is False:
+        return []
+    own = table.tables("constraints") if "constraints" in table else []
+    return family.table.tables("constraints") + own
+
+
+_CONSTRAINTS = (
+    "ignored",
+    "required",
+    "one_of",
+    "excludes",
+    "same_length",
+    "most_items",
+    "most_chars",
+    "most_of",
+    "first_active",
+)
+
+
+def _constraint(row: Table, position: Mapping[str, int]) -> Constraint:
+    kind = row.one_of("kind", _CONSTRAINTS)
+    groups: list[list[str]] = row.take("groups", list, [])
+    constraint = Constraint(
+        kind=kind,
+        fields=tuple(position[_path(row, path, position)] for path in row.take("fields", list, [])),
+        conditions=tuple(_conditions(row, position)),
+        groups=tuple(tuple(position[_path(row, path, position)] for path in group) for group in groups),
+        limit=row.take("limit", int, 0),
+        value=row.take("value", object, None),
+        says=row.take("says", str, kind),
+    )
+    row.done()
+    return constraint
+
+
+def _conditions(row: Table, position: Mapping[str, int]) -> Iterator[Condition]:
+    for test in ("given", "absent"):
+        for path in row.take(test, list, []):
+            yield Condition(position[_path(row, path, position)], test)
+    for test in ("is", "is_not"):
+        wanted: dict[str, object] = row.take(test, dict, {})
+        for path, values in wanted.items():
+            several = tuple(values) if isinstance(values, list) else (values,)
+            yield Condition(position[_path(row, path, position)], test, several)
+
+
+def _path(row: Table, path: str, position: Mapping[str, int]) -> str:
+    if path not in position:
+        raise row.fail(f"{path} is not a field of this model; it has {', '.join(position)}")
+    return path
+
+
+def _shape(table: Table, key: str, family: _Family, position: Mapping[str, int]) -> tuple[Node, ...]:
+    """The model's own rows, a shape of the family by name, or the family's."""
+    own: Any = table.take(key, (str, dict), key)
+    rows = own
+    if isinstance(own, str):
+        if own not in family.shapes:
+            raise table.fail(f"{key} = {own!r} is not a shape of this file: {', '.join(family.shapes)}")
+        rows = family.shapes[own]
+    return _nodes(Table(rows, f"{table.at}.{key}"), position)
+
+
+def _nodes(table: Table, position: Mapping[str, int]) -> tuple[Node, ...]:
+    return tuple(_node(key, row, position) for key, row in table.each() if key not in ("each", "wrap"))
+
+
+def _node(key: str, row: Table, position: Mapping[str, int]) -> Node:
+    cast = row.one_of("as", ("integer", "number", "text"), "") if "as" in row else ""
+    if "constant" in row:
+        node = Node(key, "constant", constant=row.take("constant", object))
+    elif "fact" in row:
+        node = Node(key, "fact", fact=row.one_of("fact", tuple(FACTS)), cast=cast)
+    elif "value" in row:
+        at = position[_path(row, row.take("value", str), position)]
+        node = Node(key, "value", at=at, words=row.take("words", dict, None), cast=cast)
+    elif "seconds_of" in row:
+        node = Node(key, "seconds_of", at=position[_path(row, row.take("seconds_of", str), position)], cast=cast)
+    else:
+        each, wrap = row.take("each", bool, False), row.take("wrap", bool, False)
+        return Node(key, "object", children=_nodes(row, position), each=each, wrap=wrap)
+    row.done()
+    return node
+
+
+def _prices(table: Table, position: Mapping[str, int], basis: str, source: Source) -> Iterator[Price]:
+    price_source = table.source(source, "price_source")
+    for row in table.tables("price"):
+        unit = "image" if "cny_per_image" in row else "second"
+        cny = row.take(f"cny_per_{unit}", Decimal)
+        when: dict[str, object] = row.take("when", dict, {})
+        for name in when:
+            if name not in FACTS and name not in position:
+                raise row.fail(f"when.{name} is neither a fact nor a field; facts are {', '.join(FACTS)}")
+        yield Price(when, cny, unit, row.basis(basis), row.source(price_source))
+        row.done()
+
+
+def _limits(table: Table, basis: str, source: Source) -> Limits:
+    limits = Limits(
+        table.take("submits", int),
+        table.take("per_s", int),
+        table.take("running", int, None),
+        table.basis(basis),
+        table.source(source),
+    )
+    table.done()
+    return limits
+
+
+def _aliases(table: Table, basis: str, source: Source) -> Iterator[Alias]:
+    for row in table.tables("aliases"):
+        limits = _limits(row.table("limits"), basis, source) if "limits" in row else None
+        yield Alias(row.take("name", str), row.words("regions"), limits)
+        row.done()
+
+
+def _pace(table: Table) -> Pace:
+    wait_s, run_s, fail_s = (
+        (float(low), float(high)) for low, high in (table.pair(key) for key in ("wait_s", "run_s", "fail_s"))
+    )
+    pace = Pace(wait_s, run_s, fail_s, table.basis(None))
+    table.done()
+    return pace
