@@ -86,6 +86,7 @@ class Simulator:
         now = clocks.now_at(await self._store.read_control(account.id), self._clock.read())
         model = gate.model_of(draft)
         spec = gate.check(self.catalog.find(model), account, draft, self.catalog.names)
+        synchronous = gate.is_synchronous(spec, draft.path)
         submission = None
         for _ in range(_TRIES):
             lane, version = await self._store.read_lane(account.id, model)
@@ -93,14 +94,15 @@ class Simulator:
             if submission is None:  # validated after the rate, and once, however often the lane is read
                 submission = validate(spec, draft, self.catalog.problem)
                 problem = submission if isinstance(submission, Problem) else None
-                if problem is not None and (spec.problems == "submit" or self.rules.early_errors):
+                if problem is not None and self._shows_at_once(spec, problem, synchronous):
                     raise VendorError("problem", problem.hint, problem=problem)
                 outcome = self._outcome(spec, submission)
                 values, uncut = ((), {}) if isinstance(submission, Problem) else submission
                 ids = self._ids.get(account.id) or self._new_ids(account.id)
                 task_id = ids.task_id()
                 needs = self._needs(spec, task_id, outcome)
-            timeline, slots = lifecycle.plan(lane.free_at or self._slots(spec), needs, outcome, now, self._life_ms)
+            slots = () if synchronous else lane.free_at or self._slots(spec)
+            timeline, planned = lifecycle.plan(slots, needs, outcome, now, self._life_ms)
             task = Task(task_id, model, values, uncut, outcome, timeline)
             try:
                 await self._store.commit(

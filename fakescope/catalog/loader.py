@@ -90,8 +90,9 @@ class Catalog:
 
     def problem(self, spec: ModelSpec, field: Field, mistake: str) -> ProblemText:
         """The vendor's words for this mistake in this field of this model."""
-        name = field.says.get(mistake) or self._texts.wordings[spec.wording][mistake]
-        return self._texts.problems[name]
+        texts = self._texts
+        name = field.says.get(mistake) or texts.wordings[spec.wording].get(mistake, mistake)
+        return texts.problems[name]
 
     @cached_property
     def _texts(self) -> _Texts:
