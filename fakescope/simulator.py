@@ -6,8 +6,8 @@ A test, the wire and the control API enter here and see the same `TaskView`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from fakescope import clock as clocks
 from fakescope.catalog.loader import Catalog
@@ -15,11 +15,11 @@ from fakescope.catalog.spec import ModelSpec
 from fakescope.clock import Clock, ClockSetting, Instant
 from fakescope.engine import gate, lifecycle, links
 from fakescope.engine.admission import is_over
-from fakescope.engine.facts import Link
+from fakescope.engine.facts import REFERENCE, Link
 from fakescope.engine.lifecycle import Needs
 from fakescope.engine.scenario import outcome_of
-from fakescope.engine.task import Account, Draft, Lane, Outcome, Problem, Task, TaskStatus
-from fakescope.engine.validation import validate
+from fakescope.engine.task import SUCCESS, Account, Draft, Lane, Outcome, Problem, Submission, Task, TaskStatus
+from fakescope.engine.validation import problem_of, validate
 from fakescope.engine.vendor_error import VendorError
 from fakescope.engine.view import ModelView, TaskView, unknown
 from fakescope.errors import StoreConflict, StoreError
@@ -66,6 +66,16 @@ class Page(NamedTuple):
     total: int
 
 
+class _Plan(NamedTuple):
+    """What was settled about a submission before its place in the lane."""
+
+    task_id: str
+    values: tuple[Any, ...]
+    uncut: Mapping[int, str]
+    outcome: Outcome
+    needs: Needs
+
+
 class Simulator:
     """The service: submit, fetch, find, cancel, and the orders of the control API."""
 
@@ -81,37 +91,33 @@ class Simulator:
 
     # -- the vendor's API
 
-    async def submit(self, account: Account, draft: Draft) -> tuple[Task, TaskView]:
-        """Accept a draft as a task. Raises VendorError, in the vendor's order of checks, and then keeps nothing."""
+    async def submit(self, account: Account, draft: Draft, origin: str) -> tuple[Task, TaskView]:
+        """Accept a draft as a task, or answer it at once where the model does.
+
+        Raises VendorError, in the vendor's order of checks, and then keeps nothing.
+        """
         now = clocks.now_at(await self._store.read_control(account.id), self._clock.read())
         model = gate.model_of(draft)
         spec = gate.check(self.catalog.find(model), account, draft, self.catalog.names)
-        synchronous = gate.is_synchronous(spec, draft.path)
-        submission = None
+        at_once = gate.is_synchronous(spec, draft.path)
+        plan: _Plan | None = None
         for _ in range(_TRIES):
             lane, version = await self._store.read_lane(account.id, model)
             recent = self._admit(spec, lane, now)
-            if submission is None:  # validated after the rate, and once, however often the lane is read
-                submission = validate(spec, draft, self.catalog.problem)
-                problem = submission if isinstance(submission, Problem) else None
-                if problem is not None and self._shows_at_once(spec, problem, synchronous):
-                    raise VendorError("problem", problem.hint, problem=problem)
-                outcome = self._outcome(spec, submission)
-                values, uncut = ((), {}) if isinstance(submission, Problem) else submission
-                ids = self._ids.get(account.id) or self._new_ids(account.id)
-                task_id = ids.task_id()
-                needs = self._needs(spec, task_id, outcome)
-            slots = () if synchronous else lane.free_at or self._slots(spec)
-            timeline, planned = lifecycle.plan(slots, needs, outcome, now, self._life_ms)
-            task = Task(task_id, model, values, uncut, outcome, timeline)
+            if plan is None:  # validated after the rate, and once, however often the lane is read
+                plan = await self._plan(account, spec, draft, at_once)
+            slots = () if at_once else lane.free_at or self._slots(spec)
+            timeline, slots = lifecycle.plan(slots, plan.needs, plan.outcome, now, self._life_ms)
+            task = Task(plan.task_id, model, plan.values, plan.uncut, plan.outcome, timeline)
+            kept = () if at_once else (task,)
             try:
-                await self._store.commit(
-                    account.id, model, version, Lane(tuple(slots), recent), (task,), now - self._life_ms
-                )
+                await self._store.commit(account.id, model, version, Lane(slots, recent), kept, now - self._life_ms)
             except StoreConflict:
                 continue
+            if at_once:
+                return task, self._view(model).at(task, task.ended, self._life_ms, self._link(account, origin))
             # Whatever the speed, the answer to a submission says PENDING.
-            return task, TaskView(task_id, TaskStatus.PENDING, now, now)
+            return task, TaskView(task.id, TaskStatus.PENDING, now, now)
         raise StoreError(f"lane {model} moved {_TRIES} times while one submission was planned")
 
     async def fetch(self, account: Account, task_id: str, origin: str) -> TaskView:
@@ -226,12 +232,35 @@ class Simulator:
     def _slots(self, spec: ModelSpec) -> tuple[Instant, ...]:
         return (0,) * spec.limits.running if self.rules.limits and spec.limits.running else ()
 
-    def _outcome(self, spec: ModelSpec, submission: object) -> Outcome:
+    async def _plan(self, account: Account, spec: ModelSpec, draft: Draft, at_once: bool) -> _Plan:
+        """What becomes of a draft that was let through. Raises VendorError for a problem that shows at once."""
+        submission = validate(spec, draft, self.catalog.problem)
+        if not isinstance(submission, Problem):
+            submission = await self._resolved(account, spec, submission)
         if isinstance(submission, Problem):
-            return outcome_of(submission, None, {})
-        at = spec.position.get("input.prompt")
-        prompt = submission[0][at] if self.rules.test_values and at is not None else None  # type: ignore[index]
-        return outcome_of(None, prompt, self.catalog.failures if prompt and "[fakescope:" in prompt else {})
+            outcome, submission = Outcome(submission), Submission((), {})
+        else:
+            outcome = outcome_of(submission.values, self.catalog) if self.rules.test_values else SUCCESS
+        problem = outcome.problem
+        if problem is not None and (at_once or self._shows_at_submission(spec, problem)):
+            raise VendorError("problem", problem.hint, problem=problem)
+        task_id = (self._ids.get(account.id) or self._new_ids(account.id)).task_id()
+        needs = Needs(0, 0) if at_once else self._needs(spec, task_id, outcome)
+        return _Plan(task_id, *submission, outcome, needs)
+
+    async def _resolved(self, account: Account, spec: ModelSpec, submission: Submission) -> Submission | Problem:
+        """The submission, if what it refers to was made by a task of the same account."""
+        for field, value in zip(spec.fields, submission.values, strict=True):
+            if field.rule.kind == "reference" and value is not None:
+                task = await self._store.get(account.id, value.removeprefix(REFERENCE))
+                if task is None or task.timeline.statuses[-1] is not TaskStatus.SUCCEEDED:
+                    return problem_of(spec, field, "unknown", value, self.catalog.problem)
+        return submission
+
+    def _shows_at_submission(self, spec: ModelSpec, problem: Problem) -> bool:
+        if self.rules.early_errors or spec.problems == "submit":
+            return True
+        return spec.problems == "presence" and problem.rule.endswith(":missing")
 
     def _needs(self, spec: ModelSpec, task_id: str, outcome: Outcome) -> Needs:
         return lifecycle.needs_of(

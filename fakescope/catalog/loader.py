@@ -88,6 +88,11 @@ class Catalog:
         """Code → the text a task fails with when that code is ordered."""
         return self._texts.failures
 
+    @property
+    def blocked(self) -> Failure:
+        """What stands in place of one result among several that was blocked."""
+        return self._texts.blocked
+
     def problem(self, spec: ModelSpec, field: Field, mistake: str) -> ProblemText:
         """The vendor's words for this mistake in this field of this model."""
         texts = self._texts
@@ -104,6 +109,7 @@ class _Texts(NamedTuple):
     problems: Mapping[str, ProblemText]
     wordings: Mapping[str, Mapping[str, str]]
     failures: Mapping[str, Failure]
+    blocked: Failure
 
 
 # -- texts and the service
@@ -144,8 +150,11 @@ def _texts(file: Table) -> _Texts:
         for mistake, problem in words.items():
             if problem not in problems:
                 raise CatalogError(f"errors.toml.wording.{wording}.{mistake}: there is no problem {problem!r}")
+    row = file.table("blocked")
+    blocked = Failure(row.take("code", str), row.take("message", str), row.basis(None), known(row))
+    row.done()
     file.done()
-    return _Texts(refusals, problems, wordings, failures)
+    return _Texts(refusals, problems, wordings, failures, blocked)
 
 
 def _named_sources(file: Table) -> Iterator[tuple[str, Table]]:

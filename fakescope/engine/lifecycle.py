@@ -50,11 +50,13 @@ def needs_of(pace: Pace, phases: bool, outcome: Outcome, draw: Callable[[str], f
     return Needs(round(wait_s * 1000 / speed), round(_between(pace.run_s, draw("run")) * 1000 / speed), phases)
 
 
-def plan(free_at: Sequence[int], needs: Needs, outcome: Outcome, now: int, life_ms: int) -> tuple[Timeline, list[int]]:
+def plan(
+    free_at: Sequence[int], needs: Needs, outcome: Outcome, now: int, life_ms: int
+) -> tuple[Timeline, tuple[int, ...]]:
     """The timeline of a task submitted at `now`, and the slots after it. No slots means that nothing waits."""
     slots = list(free_at)
     timeline = _place(slots, needs, outcome, now, now, life_ms)
-    return timeline, sorted(slots)
+    return timeline, tuple(sorted(slots))
 
 
 def plan_without(

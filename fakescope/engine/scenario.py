@@ -1,43 +1,66 @@
-"""Which outcome a submission gets. So far: what is wrong with it, and the marks a user may put into a prompt."""
+"""Which outcome a submission gets: success, unless a mark in one of its texts orders something else."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from typing import Any, Protocol
 
 from fakescope.catalog.spec import Failure
-from fakescope.engine.task import ENDLESS, SUCCESS, Outcome, Problem
+from fakescope.engine.task import ENDLESS, SUCCESS, Outcome, Partial, Problem
 
 __all__ = ["outcome_of"]
 
-_MARK = re.compile(r"\[fakescope:(fail|seconds|stuck)(?:=([A-Za-z0-9.]{1,64}))?\]")
+_OPENING = "[fakescope:"
+_MARK = re.compile(r"\[fakescope:(fail|seconds|stuck|partial|reject)(?:=([A-Za-z0-9.]{1,64}))?\]")
 
 
-def outcome_of(problem: Problem | None, prompt: object, failures: Mapping[str, Failure]) -> Outcome:
-    """How the task will end. `prompt` is looked at for test marks; None switches them off.
+class Texts(Protocol):
+    """Where the vendor's words for ordered failures come from: the catalogue."""
+
+    @property
+    def failures(self) -> Any: ...
+
+    @property
+    def blocked(self) -> Failure: ...
+
+
+def outcome_of(values: tuple[Any, ...], texts: Texts) -> Outcome:
+    """How the task will end. A mark may stand in a prompt, or in the fragment of an address.
 
     A code that is not in the catalogue still fails the task, with a text that says so.
     """
-    if problem is not None:
-        return Outcome(problem)
-    if not isinstance(prompt, str) or "[fakescope:" not in prompt:
+    marks = dict(found for value in values if value is not None for found in _marks_in(value))
+    if not marks:
         return SUCCESS
-    marks = dict(_MARK.findall(prompt))
-    seconds = _seconds(marks.get("seconds", ""))
+    seconds = _number(marks.get("seconds", ""))
     if code := marks.get("fail"):
-        known = failures.get(code)
-        message = known.message if known else f"{code} was ordered by a mark in the prompt; its text is not known."
-        basis = known.basis if known else "inferred"
-        ordered = Problem(
-            code, message, f"test_prompt:{code}", "The prompt ordered this with [fakescope:fail=…].", basis
-        )
-        return Outcome(ordered, run_s=seconds)
+        return Outcome(_ordered(code, texts), run_s=seconds)
     if "stuck" in marks:
         return ENDLESS
-    return SUCCESS if seconds is None else Outcome(run_s=seconds)
+    partial = None
+    if (kept := _number(marks.get("partial", ""))) is not None:
+        partial = Partial(int(kept), texts.blocked.code, texts.blocked.message)
+    return Outcome(run_s=seconds, partial=partial, rejected="reject" in marks)
 
 
-def _seconds(text: str) -> float | None:
+def _marks_in(value: Any) -> list[tuple[str, str]]:
+    if value.__class__ is str:
+        return _MARK.findall(value) if _OPENING in value else []
+    if isinstance(value, list):
+        return [found for item in value for found in _marks_in(item)]
+    if isinstance(value, dict):
+        return [found for item in value.values() for found in _marks_in(item)]
+    return []
+
+
+def _ordered(code: str, texts: Texts) -> Problem:
+    known: Failure | None = texts.failures.get(code)
+    message = known.message if known else f"{code} was ordered by a mark in the request; its text is not known."
+    basis = known.basis if known else "inferred"
+    return Problem(code, message, f"test_prompt:{code}", "The request ordered this with [fakescope:fail=…].", basis)
+
+
+def _number(text: str) -> float | None:
     try:
         return min(float(text), 86_400.0) if text else None
     except ValueError:

@@ -8,7 +8,7 @@ from typing import Any
 from fakescope.catalog.spec import Condition, Constraint, Field, ModelSpec, ProblemText
 from fakescope.engine.task import Draft, Problem, Submission
 
-__all__ = ["validate"]
+__all__ = ["problem_of", "validate"]
 
 TextOf = Callable[[ModelSpec, Field, str], ProblemText]
 """Where the vendor's words for a mistake come from: `Catalog.problem`."""
@@ -39,15 +39,15 @@ def validate(spec: ModelSpec, draft: Draft, text_of: TextOf) -> Submission | Pro
         value = given[i]
         if value is None:
             if field.required or i in needed:
-                return _problem(spec, field, "missing", None, text_of)
+                return problem_of(spec, field, "missing", None, text_of)
             values.append(field.default)
             continue
         rule = field.rule
         mistake = rule.check(value)
         if mistake is not None:
-            return _problem(spec, field, mistake, value, text_of)
+            return problem_of(spec, field, mistake, value, text_of)
         if rule.kind == "media" and value.startswith("oss://") and not draft.resolves_oss:
-            return _problem(spec, field, "scheme", value, text_of)
+            return problem_of(spec, field, "scheme", value, text_of)
         accepted = rule.accept(value)
         if accepted is not value and accepted != value and value.__class__ is str:
             uncut = {**uncut, i: value}
@@ -56,7 +56,7 @@ def validate(spec: ModelSpec, draft: Draft, text_of: TextOf) -> Submission | Pro
         check = _BETWEEN.get(constraint.kind)
         if check is not None and _applies(constraint, given, spec) and not check(constraint, given):
             field = spec.fields[constraint.fields[0]]
-            return _problem(spec, field, constraint.says, given[constraint.fields[0]], text_of)
+            return problem_of(spec, field, constraint.says, given[constraint.fields[0]], text_of)
     return Submission(tuple(values), uncut)
 
 
@@ -130,7 +130,8 @@ _BETWEEN: dict[str, Callable[[Constraint, Given], bool]] = {
 }
 
 
-def _problem(spec: ModelSpec, field: Field, mistake: str, value: object, text_of: TextOf) -> Problem:
+def problem_of(spec: ModelSpec, field: Field, mistake: str, value: object, text_of: TextOf) -> Problem:
+    """The vendor's words for a mistake, and what the person who made it would want to know."""
     text = text_of(spec, field, mistake)
     slots = {"field": field.name, "path": field.path, "given": _shown(value), **field.rule.slots()}
     basis = "seen" if spec.name in text.seen_for else text.basis

@@ -43,8 +43,12 @@ class Renderer:
         self._submit = [*_STATIC_SUBMIT, *extra]
 
     def submitted(self, view: TaskView, task: Task) -> Answer:
-        """The answer to a submission."""
+        """The answer to a submission: PENDING, or of a model that answers at once, everything."""
         request_id = task.request_id
+        if view.output is not None:
+            headers = [*self._submit, *_times(view.at), (b"x-request-id", request_id.encode())]
+            whole = {"output": view.output, "usage": view.usage, "request_id": request_id}
+            return Answer(200, headers, orjson.dumps(whole), f"{task.model} answered at once")
         body = {"output": {"task_status": view.status, "task_id": view.task_id}, "request_id": request_id}
         headers = [*self._submit, *_times(view.at), (b"x-request-id", request_id.encode())]
         return Answer(200, headers, orjson.dumps(body), task)
@@ -65,6 +69,8 @@ class Renderer:
         elif view.problem is not None:
             output["code"] = view.problem.code
             output["message"] = view.problem.message
+        if view.metrics is not None:
+            output["task_metrics"] = view.metrics
         return Answer(200, [*self._tasks, *_times(view.at)], orjson.dumps(body), view)
 
     def listed(self, page: Page, page_no: int, page_size: int, account: Account, request_id: str) -> Answer:

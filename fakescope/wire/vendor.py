@@ -102,7 +102,8 @@ class VendorApp:
         if len(raw) > service.string_chars:
             _refuse_long_strings(body, service.string_chars)
         path = _SLASHES.sub("/", scope["path"]).rstrip("/")
-        task, view = await self._simulator.submit(account, Draft(path, asynchronous, resolves_oss, body))
+        draft = Draft(path, asynchronous, resolves_oss, body)
+        task, view = await self._simulator.submit(account, draft, _origin(scope))
         return self._render.submitted(view, task)
 
     async def _poll(self, account: Account, scope: Scope, _receive: Receive, task_id: str) -> Answer:
