@@ -280,7 +280,7 @@ def _shape(table: Table, key: str, family: _Family, position: Mapping[str, int])
 
 
 def _nodes(table: Table, position: Mapping[str, int]) -> tuple[Node, ...]:
-    return tuple(_node(key, row, position) for key, row in table.each() if key not in ("each", "wrap"))
+    return tuple(_node(key, table.table(key), position) for key in table.names if key not in ("each", "wrap"))
 
 
 def _node(key: str, row: Table, position: Mapping[str, int]) -> Node:
