@@ -39,6 +39,7 @@ def outcome_of(problem: Problem | None, prompt: object, failures: Mapping[str, F
 
 def _seconds(text: str) -> float | None:
     try:
-        return min(float(text), 86_400.0) if text else None
+        seconds = float(text)
     except ValueError:
         return None
+    return min(seconds, 86_400.0) if seconds >= 0 else None  # "nan" is a float, and not a number of seconds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from reprlib import repr as shortened
 from typing import Any
 
 from fakescope.catalog.spec import Condition, Field, ModelSpec, ProblemText
@@ -72,5 +73,7 @@ def _problem(spec: ModelSpec, field: Field, mistake: str, value: object, text_of
 
 
 def _shown(value: object) -> str:
+    if not isinstance(value, str | int | float):
+        return shortened(value)  # a list may be nested more deeply than str can follow
     shown = str(value).lower() if isinstance(value, bool) else str(value)
     return shown if len(shown) <= 120 else f"{shown[:117]}..."
