@@ -17,7 +17,7 @@ from fakescope.store.base import Store
 from fakescope.store.memory import MemoryStore
 from fakescope.wire.access import AccessLog
 from fakescope.wire.auth import Keys
-from fakescope.wire.http import App, Receive, Scope, Send
+from fakescope.wire.http import App, Header, Message, Receive, Scope, Send
 from fakescope.wire.media import MediaApp
 from fakescope.wire.vendor import VendorApp
 
@@ -51,7 +51,8 @@ def create_app(
         # Deferred on purpose: the control API brings Starlette, which would make up a third of the time to start.
         from fakescope.admin.api import About, create_admin
 
-        return create_admin(simulator, keys.account, About(__version__, settings.region, settings.speed, seed))
+        about = About(__version__, settings.region, settings.speed, seed)
+        return _marked(create_admin(simulator, keys.account, about), extra)
 
     async def close() -> None:
         await simulator.close()
@@ -59,7 +60,21 @@ def create_app(
             access.flush()
 
     vendor = VendorApp(simulator, keys, seed=seed, extra=extra, access=access)
-    return FailureGuard(_Doors(vendor, MediaApp(simulator, extra), admin, close))
+    return FailureGuard(_Doors(vendor, MediaApp(simulator, extra), admin, close), extra)
+
+
+def _marked(app: App, extra: tuple[Header, ...]) -> App:
+    """The application with our own headers on every answer."""
+
+    async def marked(scope: Scope, receive: Receive, send: Send) -> None:
+        async def mark(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *extra]
+            await send(message)
+
+        await app(scope, receive, mark)
+
+    return marked
 
 
 class _Doors:

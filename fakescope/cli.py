@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable
 from decimal import Decimal
@@ -29,7 +30,11 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     if not given or (given[0].startswith("-") and given[0] not in ("--help", "-h", "--version")):
         given = ["serve", *given]  # `fakescope --port 0` is `fakescope serve --port 0`
     try:
-        sys.exit(_command(given, prog_name="fakescope", standalone_mode=False))
+        # Not `_command(…)`, which would end with status 1 when the reader of a pipe has gone.
+        with _command.make_context("fakescope", given) as context:
+            sys.exit(_command.invoke(context))
+    except click.exceptions.Exit as done:  # --help, --version
+        sys.exit(done.exit_code)
     except click.ClickException as error:
         _end(error.format_message().replace("\n", " "), USAGE)
     except FakescopeError as error:
@@ -126,11 +131,14 @@ def _serve(**flags: Any) -> int:
 
 
 def _say_ready(settings: Settings, port: int) -> None:
+    from shutil import which  # deferred: `fakescope env` needs none of it
+
     base = f"http://{_in_url(settings.host)}:{port}/api/v1"
     print(f"fakescope ready on {base}", flush=True)
+    command = "fakescope" if which("fakescope") else f"{sys.executable} -m fakescope"  # `make run` installs into .venv
     speed = "at once" if settings.speed == float("inf") else f"{settings.speed:g}x the vendor's pace"
     print(
-        f'  point a client at it:  eval "$(fakescope env --port {port})"\n'
+        f'  point a client at it:  eval "$({command} env --port {port})"\n'
         f"  or by hand:            export DASHSCOPE_HTTP_BASE_URL={base} DASHSCOPE_API_KEY=sk-fake-me\n"
         f"  tasks run {speed}; seed {settings.seed}; region {settings.region}; Ctrl-C ends it",
         file=sys.stderr,
@@ -149,6 +157,14 @@ def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+def _where(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The flags of a command that looks for a simulator."""
+    row = {setting.name: setting for setting in SETTINGS}
+    host, port = _Kind(row["host"]), _Kind(row["port"])
+    command = click.option("--port", type=port, metavar="PORT", help="Its port. [FAKESCOPE_PORT]")(command)
+    return click.option("--host", type=host, metavar="HOST", help="Where the simulator is. [FAKESCOPE_HOST]")(command)
+
+
 # -- env
 
 _SHELLS: dict[str, Callable[[str, str], str]] = {
@@ -161,18 +177,21 @@ _SHELLS: dict[str, Callable[[str, str], str]] = {
 
 @_command.command("env")
 @click.option("--shell", type=click.Choice(list(_SHELLS)), default="sh", show_default=True, help="Whose syntax.")
-@click.option("--host", default=None, metavar="HOST", help="Where the simulator is. [FAKESCOPE_HOST]")
-@click.option("--port", type=click.IntRange(1, 65_535), default=None, metavar="PORT", help="Its port. [FAKESCOPE_PORT]")
+@_where
 @click.option("--key", default="sk-fake-me", show_default=True, metavar="KEY", help="The key is the account.")
 def _env(shell: str, host: str | None, port: int | None, key: str) -> None:
     """Print the environment that points a client at the simulator: eval "$(fakescope env)".
 
     Set it before Python imports dashscope: the SDK reads it on import.
     """
-    if "'" in key or "\n" in key:
-        raise click.BadParameter("a key holds no quotes and no line breaks", param_hint="--key")
+    if not re.fullmatch(r"[\w.:/@+=-]+", key, re.ASCII):
+        raise click.BadParameter("a key in a shell holds letters, digits and .:/@+=_- only", param_hint="--key")
     settings = load({"host": host, "port": port}, os.environ, Path.cwd())
-    base = f"http://{_in_url(settings.host)}:{settings.port}"
+    if settings.port == 0:
+        raise click.BadParameter("0 is no address; give the port of the ready line", param_hint="--port")
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # all addresses is none to call
+    base = f"http://{_in_url(host)}:{settings.port}"
+    direct = ",".join(dict.fromkeys([*_no_proxy(), host, "localhost"]))
     variables = {
         "DASHSCOPE_HTTP_BASE_URL": f"{base}/api/v1",
         "DASHSCOPE_BASE_URL": f"{base}/api/v1",
@@ -181,14 +200,16 @@ def _env(shell: str, host: str | None, port: int | None, key: str) -> None:
         "DASHSCOPE_WEBSOCKET_BASE_URL": f"{base.replace('http', 'ws', 1)}/api-ws/v1/inference",
         "DASHSCOPE_API_KEY": key,
         # The SDK sends requests to 127.0.0.1 through a proxy, too, unless it is told not to.
-        "NO_PROXY": ",".join(dict.fromkeys([*_no_proxy(), settings.host, "localhost"])),
+        "NO_PROXY": direct,
+        "no_proxy": direct,  # wins where it is set
     }
     for name, value in variables.items():
         click.echo(_SHELLS[shell](name, value))
 
 
 def _no_proxy() -> Iterable[str]:
-    return filter(None, os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")).replace("'", "").split(","))
+    both = f"{os.environ.get('no_proxy', '')},{os.environ.get('NO_PROXY', '')}"
+    return filter(None, re.sub(r"[^\w.:/*,-]", "", both, flags=re.ASCII).split(","))
 
 
 # -- models
@@ -244,8 +265,7 @@ def _plain(value: object) -> object:
 
 
 @_command.command("health")
-@click.option("--host", default=None, metavar="HOST", help="Where the simulator is. [FAKESCOPE_HOST]")
-@click.option("--port", type=click.IntRange(1, 65_535), default=None, metavar="PORT", help="Its port. [FAKESCOPE_PORT]")
+@_where
 def _health_command(host: str | None, port: int | None) -> int:
     """Ask a running simulator how it is. Exit status 0 if it answers, 3 if not: made for health checks."""
     settings = load({"host": host, "port": port}, os.environ, Path.cwd())

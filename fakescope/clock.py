@@ -7,6 +7,7 @@ resolution at which the vendor states its own times. Rates and instants meet onl
 from __future__ import annotations
 
 import time
+from reprlib import repr as shortened  # an order may be nested more deeply than repr can follow
 from typing import NamedTuple, Protocol
 
 from fakescope.errors import CommandError
@@ -29,10 +30,14 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clock."""
+    """The machine's clock, which stands still here while the machine's is set back: stores rely on the order."""
+
+    def __init__(self) -> None:
+        self._last = 0
 
     def read(self) -> Instant:
-        return time.time_ns() // 1_000_000
+        self._last = max(self._last, time.time_ns() // 1_000_000)
+        return self._last
 
 
 class ClockSetting(NamedTuple):
@@ -53,7 +58,7 @@ REAL = ClockSetting()
 
 
 def now_at(setting: ClockSetting, real: Instant) -> Instant:
-    """The account's instant at the real instant `real`. Never runs backwards, even if the machine's clock does."""
+    """The account's instant at the real instant `real`; never before the last order, even if `real` is."""
     if setting is REAL:
         return real
     if setting.rate == 1.0:
@@ -88,11 +93,13 @@ def command(setting: ClockSetting, order: object, real: Instant) -> ClockSetting
         case "real":
             return REAL if now <= real else ClockSetting("real", now, real)
         case other:
-            raise CommandError(f"action {other!r} is not one of freeze, advance, rate, tick, real")
+            raise CommandError(f"action {shortened(other)} is not one of freeze, advance, rate, tick, real")
 
 
 def _number(order: dict[str, object], key: str, *, most: int) -> float:
     value = order.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
-        raise CommandError(f"{key} must be a number from 0 to {most}; got {value!r}. A clock only goes forward")
+        raise CommandError(
+            f"{key} must be a number from 0 to {most}; got {shortened(value)}. A clock only goes forward"
+        )
     return float(value)

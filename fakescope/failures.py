@@ -43,8 +43,8 @@ def problem_body(status: int, title: str, detail: str) -> bytes:
 class FailureGuard:
     """The outermost application: turns what nobody caught into a marked answer, without a stack trace on the wire."""
 
-    def __init__(self, app: _App) -> None:
-        self._app = app
+    def __init__(self, app: _App, extra: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+        self._app, self._extra = app, extra
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         started = False
@@ -61,14 +61,15 @@ class FailureGuard:
             if scope["type"] != "http":
                 raise
             if not started:  # otherwise the answer is on its way, and only the connection can still be closed
-                await _send(send, failure_of(error))
+                await _send(send, failure_of(error), self._extra)
 
 
-async def _send(send: Any, failure: Failure) -> None:
+async def _send(send: Any, failure: Failure, extra: tuple[tuple[bytes, bytes], ...]) -> None:
     headers = [
         (b"content-type", b"application/problem+json"),
         (b"content-length", b"%d" % len(failure.body)),
         (b"x-fakescope-error", failure.error.encode()),
+        *extra,
     ]
     await send({"type": "http.response.start", "status": failure.status, "headers": headers})
     await send({"type": "http.response.body", "body": failure.body})

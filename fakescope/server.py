@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import re
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from fakescope.wire.http import App
 
@@ -43,7 +45,7 @@ def serve(app: App, listener: socket.socket, ready: Callable[[], None]) -> None:
     config = uvicorn.Config(
         app,
         interface="asgi3",
-        http="httptools",
+        http=_Protocol,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -55,6 +57,21 @@ def serve(app: App, listener: socket.socket, ready: Callable[[], None]) -> None:
     )
     with asyncio.Runner(loop_factory=_new_event_loop) as runner:
         runner.run(_Server(config, ready).serve([listener]))
+
+
+class _Protocol(HttpToolsProtocol):
+    """uvicorn's, deaf to offers of HTTP/2.
+
+    Java's own client makes one with its first request, and httptools then takes the body for the other protocol.
+    """
+
+    _OFFER = re.compile(rb"\r\nupgrade:[ \t]*h2c[ \t]*(?=\r\n)", re.IGNORECASE)
+
+    def data_received(self, data: bytes) -> None:
+        if b"h2c" in data:
+            head, end, body = data.partition(b"\r\n\r\n")
+            data = self._OFFER.sub(b"", head + end) + body
+        super().data_received(data)
 
 
 class _Server(uvicorn.Server):

@@ -5,6 +5,7 @@ The order is flag, then environment (`FAKESCOPE_<NAME>`), then `fakescope.toml` 
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from math import inf
@@ -65,9 +66,10 @@ class Setting(NamedTuple):
         return self.read is _switch
 
 
-def _text(value: str) -> str:
-    if not value.strip():
-        raise ValueError("must not be empty")
+def _host(value: str) -> str:
+    # Nothing else can be listened on, and nothing else is safe in what `fakescope env` prints for a shell.
+    if not re.fullmatch(r"[\w.:%-]+", value, re.ASCII):
+        raise ValueError("must be the name or the address of a host")
     return value
 
 
@@ -114,17 +116,17 @@ def _word(*words: str) -> Callable[[str], str]:
     return read
 
 
+_region = _word("beijing", "singapore", "virginia")
+
 SETTINGS: tuple[Setting, ...] = (
-    Setting("host", _text, "HOST", "Address to listen on."),
+    Setting("host", _host, "HOST", "Address to listen on."),
     Setting("port", _port, "PORT", "Port to listen on; 0 takes a free one."),
     Setting(
         "speed", _speed, "N|max", "How much faster than the vendor tasks run; 1 is the vendor's pace, max is at once."
     ),
     Setting("seed", _seed, "N", "Seed of ids and durations: the same seed, the same run. Default: a fresh one."),
     Setting("limits", _switch, "", "Enforce the vendor's rate and concurrency limits."),
-    Setting(
-        "region", _word("beijing", "singapore", "virginia"), "NAME", "Region served: beijing, singapore or virginia."
-    ),
+    Setting("region", _region, "NAME", "Region served: beijing, singapore or virginia."),
     Setting(
         "errors",
         _word("vendor", "early"),
@@ -144,6 +146,9 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], folder: Path) -> 
     accounts = tuple(
         _account(row, f"{file}: account[{i}]") for i, row in enumerate(_rows(data.pop("account", []), file))
     )
+    keys = [key for account in accounts for key in account.keys]
+    if twice := [key for key in dict.fromkeys(keys) if keys.count(key) > 1]:
+        raise SettingsError(f"{file}: account.keys: {twice[0]!r} is named twice; a key leads to one account")
     values: dict[str, Any] = {"accounts": accounts}
     for setting in SETTINGS:
         given = data.pop(setting.name.replace("_", "-"), data.pop(setting.name, None))
@@ -175,7 +180,11 @@ def _file(named: str | None, folder: Path) -> tuple[str, dict[str, Any]]:
     if own.is_file():
         return own.name, _toml(own)
     if project.is_file():
-        return f"{project.name} [tool.fakescope]", dict(_toml(project).get("tool", {}).get("fakescope", {}))
+        tools = _toml(project).get("tool")
+        ours = tools.get("fakescope", {}) if isinstance(tools, dict) else {}
+        if not isinstance(ours, dict):
+            raise SettingsError(f"{project.name}: tool.fakescope must be written as [tool.fakescope]")
+        return f"{project.name} [tool.fakescope]", ours
     return "", {}
 
 
@@ -204,4 +213,9 @@ def _account(row: dict[str, Any], where: str) -> AccountSetting:
         raise SettingsError(f"{where}.keys: must be a list of keys; got {keys!r}")
     if not isinstance(name, str) or not isinstance(only, bool) or not isinstance(region, str | None):
         raise SettingsError(f"{where}: name and region are texts, only is true or false")
+    if region is not None:
+        try:
+            _region(region)
+        except ValueError as error:
+            raise SettingsError(f"{where}.region: {region!r} {error}") from None
     return AccountSetting(name or keys[0], tuple(keys), region, only)

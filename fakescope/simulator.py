@@ -60,10 +60,11 @@ class Filter(NamedTuple):
 
 
 class Page(NamedTuple):
-    """One page of a list, newest first, and how many tasks there are on all pages."""
+    """One page of a list, newest first, as it is at the instant `at`, and how many tasks there are on all pages."""
 
     rows: Sequence[TaskRow]
     total: int
+    at: Instant
 
 
 class _Plan(NamedTuple):
@@ -133,8 +134,8 @@ class Simulator:
         now = await self._poll_instant(account, "list")
         return await self._find(account, wanted, (page - 1) * page_size, page_size, origin, now)
 
-    async def cancel(self, account: Account, task_id: str) -> None:
-        """Cancel a task that is still PENDING. Anything else is refused as the vendor refuses it."""
+    async def cancel(self, account: Account, task_id: str) -> Instant:
+        """Cancel a task that is still PENDING, and say when. Anything else is refused as the vendor refuses it."""
         now = await self._poll_instant(account, "cancel")
         for _ in range(_TRIES):
             task = await self._store.get(account.id, task_id)
@@ -151,17 +152,12 @@ class Simulator:
                 await self._store.commit(account.id, model, version, lane, changed, now - self._life_ms)
             except StoreConflict:
                 continue
-            return
+            return now
         raise StoreError(f"a lane moved {_TRIES} times while one cancellation was planned")
 
-    async def result(self, target: links.Target) -> TaskView | None:
-        """The finished task behind a result link, or None if the link has expired or there is no such result."""
-        now = await self.now(target.account)
-        task = await self._store.get(target.account, target.task_id)
-        if task is None or now >= target.expires_s * 1000:
-            return None
-        view = self._view(task.model).at(task, now, now - task.submitted + 1, lambda _task, _n: "")
-        return view if view.status is TaskStatus.SUCCEEDED else None
+    async def has_expired(self, target: links.Target) -> bool:
+        """Whether a result link is too old. Its signature says the rest: only finished tasks are given links."""
+        return await self.now(target.account) >= target.expires_s * 1000
 
     # -- the control API: nothing here is counted, and nothing but an order moves the clock
 
@@ -308,7 +304,7 @@ class Simulator:
             TaskRow(task, self._spec(task.model), self._view(task.model).at(task, now, self._life_ms, link))
             for task in reversed(shown)
         ]
-        return Page(rows, len(tasks))
+        return Page(rows, len(tasks), now)
 
     def _matches(self, task: Task, wanted: Filter, now: Instant) -> bool:
         return (

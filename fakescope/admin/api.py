@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -102,6 +102,8 @@ def _guarded(endpoint: Endpoint) -> Endpoint:
             return _problem(422, str(error))
         except VendorError as error:
             return _problem(401, f"Whose? {error.hint}")
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody is there to read it
 
     return guarded
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from starlette.requests import Request
 
 __all__ = ["is_cross_origin_write"]
@@ -14,4 +12,4 @@ def is_cross_origin_write(request: Request) -> bool:
     if request.method in ("GET", "HEAD"):
         return False
     origin = request.headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    return origin is not None and origin.partition("://")[2] != request.headers.get("host")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
+from reprlib import repr as shortened  # a body may be nested more deeply than repr can follow
 
 from fakescope.catalog.spec import ModelSpec
 from fakescope.engine.task import Account, Draft
@@ -24,7 +25,8 @@ def model_of(draft: Draft) -> str:
     model = body.get("model")
     if not isinstance(model, str) or not model:
         raise VendorError(
-            "model_missing", f"model must be the name of a model, as `fakescope models` lists them; got {model!r:.80}."
+            "model_missing",
+            f"model must be the name of a model, as `fakescope models` lists them; got {shortened(model)}.",
         )
     return model
 
@@ -48,7 +50,7 @@ def nearest(given: str, known: Iterable[str]) -> str:
 def _no_such_model(spec: ModelSpec | None, account: Account, draft: Draft, names: Iterable[str]) -> VendorError:
     model = model_of(draft)
     if spec is None:
-        return VendorError("model_not_exist", f"{model[:80]!r} is not a known model.{nearest(model, names)}")
+        return VendorError("model_not_exist", f"{model[:80]!r} is not a known model.{nearest(model[:80], names)}")
     return VendorError(
         "model_not_exist",
         f"{model} exists in {', '.join(spec.regions)}, not in {account.region}: use a key and host of that region.",
@@ -88,11 +90,13 @@ def _envelope(spec: ModelSpec, _account: Account, draft: Draft) -> VendorError |
     if not isinstance(body.get("input"), dict):
         if body.get("input") is None:
             return VendorError("input_missing", 'The body needs "input": {…}.')
-        return VendorError("input_not_object", f"input must be an object; got {body['input']!r:.80}.")
+        return VendorError("input_not_object", f"input must be an object; got {shortened(body['input'])}.")
     if spec.needs_parameters and body.get("parameters") is None:
         return VendorError("parameters_missing", f'{spec.name} needs "parameters": {{…}}.')
     if not isinstance(body.get("parameters", {}), dict | None):
-        return VendorError("parameters_not_object", f"parameters must be an object; got {body['parameters']!r:.80}.")
+        return VendorError(
+            "parameters_not_object", f"parameters must be an object; got {shortened(body['parameters'])}."
+        )
     return None
 
 

@@ -101,7 +101,8 @@ def _place(slots: list[int], needs: Needs, outcome: Outcome, submitted: int, now
         start = max(start, slots[0])
     end = start + needs.run_ms
     if slots:
-        heapreplace(slots, submitted + life_ms if outcome.endless else end)
+        expires = submitted + life_ms  # a slot is given back at the latest when its task is UNKNOWN, never taken back
+        heapreplace(slots, max(slots[0], expires if outcome.endless else min(end, expires)))
     if outcome.endless:
         return Timeline((submitted, start), _STUCK)
     if outcome.problem is not None:
@@ -113,7 +114,8 @@ def _place(slots: list[int], needs: Needs, outcome: Outcome, submitted: int, now
 
 
 def _occupied_until(task: Task, life_ms: int) -> int:
-    return task.submitted + life_ms if task.outcome.endless else task.ended
+    expires = task.submitted + life_ms
+    return expires if task.outcome.endless else min(task.ended, expires)
 
 
 def _between(ends: tuple[float, float], part: float) -> float:

@@ -62,6 +62,7 @@ def _ordered(code: str, texts: Texts) -> Problem:
 
 def _number(text: str) -> float | None:
     try:
-        return min(float(text), 86_400.0) if text else None
+        seconds = float(text)
     except ValueError:
         return None
+    return min(seconds, 86_400.0) if seconds >= 0 else None  # "nan" is a float, and not a number of seconds

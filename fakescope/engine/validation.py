@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from reprlib import repr as shortened
 from typing import Any
 
 from fakescope.catalog.spec import Condition, Constraint, Field, ModelSpec, ProblemText
@@ -143,5 +144,7 @@ def problem_of(spec: ModelSpec, field: Field, mistake: str, value: object, text_
 
 
 def _shown(value: object) -> str:
+    if not isinstance(value, str | int | float):
+        return shortened(value)  # a list may be nested more deeply than str can follow
     shown = str(value).lower() if isinstance(value, bool) else str(value)
     return shown if len(shown) <= 120 else f"{shown[:117]}..."

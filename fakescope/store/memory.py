@@ -85,11 +85,12 @@ class MemoryStore:
         world.lanes[model] = LaneState(lane, version + 1)
         queue = world.queues.setdefault(model, deque())
         for task in tasks:
-            if task.id not in world.tasks:
+            is_new = task.id not in world.tasks
+            world.tasks[task.id] = task
+            if is_new:
                 world.order.append(task.id)
                 queue.append(task.id)
                 world.drop_ended(model, task.submitted)
-            world.tasks[task.id] = task
         world.forget(forget_before)
 
     async def read_control(self, account: str) -> ClockSetting:

@@ -31,9 +31,9 @@ class AccessLog:
     def line(self, method: str, path: str, status: int, about: Task | TaskView | VendorError | str) -> None:
         """Note one exchange. What came from the client is shown without control characters."""
         at = datetime.fromtimestamp(self._clock.read() / 1000).astimezone()
-        what = _printable(path.rstrip("/").rsplit("/", 1)[-1][:60])
         text = _printable(_describe(about))
-        shown = text if what in text else f"{what} {text}"
+        words = [word for word in map(_printable, _named(path)) if word not in text]
+        shown = " ".join([*words, text])
         self._lines.append(f"{at:%H:%M:%S}.{at.microsecond // 1000:03d} {method[:7]:<4} {status} {shown}\n")
         if not self._waiting:
             self._waiting = True
@@ -48,6 +48,12 @@ class AccessLog:
             self._stream.flush()
         except (OSError, ValueError):
             pass
+
+
+def _named(path: str) -> list[str]:
+    """The end of a path, which says what was asked for; of a cancellation also the task, one step earlier."""
+    steps = path[-200:].rstrip("/").split("/")
+    return [step[:60] for step in (steps[-2:] if steps[-1] == "cancel" else steps[-1:])]
 
 
 def _describe(about: Task | TaskView | VendorError | str) -> str:

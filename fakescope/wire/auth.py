@@ -64,7 +64,8 @@ class Keys:
         refusal = self._refusal(key)
         if refusal == "invalid_api_key":
             raise VendorError(refusal, "This is the test key for a wrong key; any other key works.")
-        return Account(account_id(bound.name if bound else key), region, refusal)
+        # A configured name and a key that happens to be spelled like it are two accounts.
+        return Account(account_id(f"account {bound.name}" if bound else key), region, refusal)
 
     def _refusal(self, key: str) -> str | None:
         for test in self._test_keys:

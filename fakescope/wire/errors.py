@@ -28,7 +28,9 @@ def refuse(error: VendorError, catalog: Catalog, request_id: str, extra: tuple[H
         headers: list[Header] = [(b"content-type", b"application/json"), (b"x-request-id", request_id.encode())]
     else:
         body = {"request_id": request_id, "code": code, "message": message}
-        headers = [(b"content-type", b"application/json;charset=UTF-8")]
+        # Source: raw captures in cnblogs/dashscope-sdk; a model's service and the task API differ.
+        of_model = [(b"content-type", b"application/json"), (b"x-dashscope-call-gateway", b"true")]
+        headers = of_model if problem is not None else [(b"content-type", b"application/json;charset=UTF-8")]
     headers += [(b"server", b"istio-envoy"), *extra]
     if extra:
         headers += [(b"x-fakescope-rule", rule.encode()), (b"x-fakescope-basis", basis.encode())]

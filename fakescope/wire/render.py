@@ -96,11 +96,13 @@ class Renderer:
             "request_id": request_id,
             "page_size": page_size,
         }
-        return Answer(200, list(self._tasks), orjson.dumps(body), f"{len(rows)} of {page.total} tasks")
+        headers = [*self._tasks, *_times(page.at)]
+        return Answer(200, headers, orjson.dumps(body), f"{len(rows)} of {page.total} tasks")
 
-    def canceled(self, task_id: str, request_id: str) -> Answer:
+    def canceled(self, task_id: str, at: int, request_id: str) -> Answer:
         """The answer to a cancellation: nothing but its id."""
-        return Answer(200, list(self._tasks), orjson.dumps({"request_id": request_id}), f"{task_id} CANCELED")
+        headers = [*self._tasks, *_times(at)]
+        return Answer(200, headers, orjson.dumps({"request_id": request_id}), f"{task_id} CANCELED")
 
     def stamp(self, instant: int) -> str:
         """`YYYY-MM-DD HH:mm:ss.SSS`, in the vendor's zone, which is not written."""

@@ -111,8 +111,8 @@ class VendorApp:
         return self._render.polled(view, self._request_id())
 
     async def _cancel(self, account: Account, _scope: Scope, _receive: Receive, task_id: str) -> Answer:
-        await self._simulator.cancel(account, task_id)
-        return self._render.canceled(task_id, self._request_id())
+        at = await self._simulator.cancel(account, task_id)
+        return self._render.canceled(task_id, at, self._request_id())
 
     async def _list(self, account: Account, scope: Scope, _receive: Receive, _: str) -> Answer:
         wanted, page_no, page_size = list_query(scope["query_string"].decode("latin-1"), self._catalog.service)

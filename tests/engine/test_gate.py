@@ -1,0 +1,148 @@
+"""The checks before any field: which there are, in which order, and how each is provoked."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import pytest
+
+from fakescope.catalog import Catalog
+from fakescope.engine.gate import CHECKS, check, model_of, nearest
+from fakescope.engine.task import Account, Draft
+from fakescope.engine.vendor_error import VendorError
+
+MODEL = "wan2.6-t2v"
+PATH = "/api/v1/services/aigc/video-generation/video-synthesis"
+FINE: dict[str, Any] = {"path": PATH, "asynchronous": True, "body": {"model": MODEL, "input": {"prompt": "A fox"}}}
+
+# How to break each check, and the refusal it gives. The order is the vendor's.
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "exists": ({"region": "virginia"}, "model_not_exist"),
+    "entitlement": ({"refusal": "arrearage"}, "arrearage"),
+    "endpoint": ({"path": "/api/v1/services/aigc/image2video/video-synthesis"}, "url_error"),
+    "mode": ({"asynchronous": False}, "no_synchronous_calls"),
+    "envelope": ({"body": {"model": MODEL}}, "input_missing"),
+}
+
+
+def refusal_of(catalog: Catalog, **differs: Any) -> str | None:
+    """The name of the refusal that a draft with these differences from a good one gets; None if it passes."""
+    given = FINE | differs
+    body = given["body"]
+    draft = Draft(given["path"], given["asynchronous"], False, body)
+    account = Account("a", given.get("region", "beijing"), given.get("refusal"))
+    try:
+        check(catalog.find(model_of(draft)), account, draft, catalog.names)
+    except VendorError as error:
+        return error.name
+    return None
+
+
+def hint_of(catalog: Catalog, body: object) -> str:
+    draft = Draft(PATH, True, False, body)
+    with pytest.raises(VendorError) as refused:
+        check(catalog.find(model_of(draft)), Account("a", "beijing"), draft, catalog.names)
+    return refused.value.hint
+
+
+def test_the_order_of_checks_is_the_vendors() -> None:
+    assert [name for name, _ in CHECKS] == ["entitlement", "endpoint", "mode", "envelope"]
+
+
+def test_a_good_draft_passes_with_its_spec(catalog: Catalog) -> None:
+    draft = Draft(PATH, True, False, FINE["body"])
+
+    assert check(catalog.find(MODEL), Account("a", "beijing"), draft, catalog.names).name == MODEL
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_each_check_gives_its_own_refusal(catalog: Catalog, name: str) -> None:
+    wrong, refusal = WRONG[name]
+
+    assert refusal_of(catalog, **wrong) == refusal
+
+
+@pytest.mark.parametrize(("first", "second"), list(combinations(WRONG, 2)))
+def test_of_two_mistakes_the_earlier_check_answers(catalog: Catalog, first: str, second: str) -> None:
+    wrong = WRONG[second][0] | WRONG[first][0]
+
+    assert refusal_of(catalog, **wrong) == WRONG[first][1]
+
+
+@pytest.mark.parametrize("body", [[], "text", 5, None, True], ids=repr)
+def test_a_body_that_is_no_object_is_refused(catalog: Catalog, body: object) -> None:
+    assert refusal_of(catalog, body=body) == "body_invalid"
+
+
+@pytest.mark.parametrize("body", [{}, {"model": None}, {"model": ""}, {"model": 5}, {"model": [MODEL]}], ids=repr)
+def test_a_body_that_names_no_model_is_refused(catalog: Catalog, body: object) -> None:
+    assert refusal_of(catalog, body=body) == "model_missing"
+
+
+def test_an_unknown_model_is_refused_with_the_nearest_name(catalog: Catalog) -> None:
+    hint = hint_of(catalog, {"model": "wan2.6-t2w", "input": {}})
+
+    assert hint == "'wan2.6-t2w' is not a known model. Did you mean wan2.6-t2v?"
+
+
+def test_a_name_like_no_other_gets_no_suggestion(catalog: Catalog) -> None:
+    assert hint_of(catalog, {"model": "zzzzzzzzzz", "input": {}}) == "'zzzzzzzzzz' is not a known model."
+
+
+def test_a_model_of_another_region_is_refused_with_where_it_is(catalog: Catalog) -> None:
+    hint = hint_of(catalog, {"model": "wan2.6-t2v-us", "input": {}})
+
+    assert hint == "wan2.6-t2v-us exists in virginia, not in beijing: use a key and host of that region."
+
+
+def test_an_alias_exists_only_in_its_own_region(catalog: Catalog) -> None:
+    body = {"model": "wan2.1-t2v-plus", "input": {}}
+
+    assert refusal_of(catalog, body=body, region="singapore") is None
+    assert refusal_of(catalog, body=body, region="beijing") == "model_not_exist"
+
+
+@pytest.mark.parametrize(
+    ("body", "refusal"),
+    [
+        ({"model": MODEL, "input": None}, "input_missing"),
+        ({"model": MODEL, "input": "A fox"}, "input_not_object"),
+        ({"model": MODEL, "input": []}, "input_not_object"),
+        ({"model": MODEL, "input": {}, "parameters": []}, "parameters_not_object"),
+        ({"model": MODEL, "input": {}, "parameters": "size"}, "parameters_not_object"),
+        ({"model": MODEL, "input": {}, "parameters": False}, "parameters_not_object"),
+        ({"model": MODEL, "input": {}, "parameters": None}, None),
+        ({"model": MODEL, "input": {}, "parameters": {}}, None),
+    ],
+    ids=repr,
+)
+def test_input_and_parameters_must_be_objects(catalog: Catalog, body: object, refusal: str | None) -> None:
+    assert refusal_of(catalog, body=body) == refusal
+
+
+def test_a_synchronous_model_refuses_asynchronous_calls(catalog: Catalog) -> None:
+    spec = catalog.find(MODEL)
+    assert spec is not None
+    draft = Draft(PATH, True, False, FINE["body"])
+
+    with pytest.raises(VendorError, match="no_asynchronous_calls"):
+        check(spec._replace(mode="sync"), Account("a", "beijing"), draft, catalog.names)
+
+
+@pytest.mark.parametrize("asynchronous", [True, False])
+def test_a_model_of_either_mode_takes_both_calls(catalog: Catalog, asynchronous: bool) -> None:
+    spec = catalog.find(MODEL)
+    assert spec is not None
+    draft = Draft(PATH, asynchronous, False, FINE["body"])
+
+    assert check(spec._replace(mode="either"), Account("a", "beijing"), draft, catalog.names).mode == "either"
+
+
+def test_every_refusal_of_a_test_key_is_in_the_catalogue(catalog: Catalog) -> None:
+    assert {key.refusal for key in catalog.service.test_keys} <= catalog.refusals.keys()
+
+
+def test_the_nearest_name_is_offered_only_if_it_is_near() -> None:
+    assert nearest("apple", ["ample", "pear"]) == " Did you mean ample?"
+    assert nearest("apple", ["zzz"]) == ""
