@@ -120,7 +120,9 @@ class _Texts(NamedTuple):
 class _Table:
     """A TOML table that remembers where it is and which of its keys were read."""
 
-    def __init__(self, data: dict[str, Any], at: str) -> None:
+    def __init__(self, data: object, at: str) -> None:
+        if not isinstance(data, dict):
+            raise CatalogError(f"{at}: {data!r} is not a table")
         self._data, self._at, self._read = dict(data), at, set[str]()
 
     def __contains__(self, key: str) -> bool:
@@ -147,7 +149,7 @@ class _Table:
         return _Table(self.take(key, dict, default), f"{self._at}.{key}")
 
     def tables(self, key: str) -> list[_Table]:
-        rows: list[dict[str, Any]] = self.take(key, list, [])
+        rows: list[object] = self.take(key, list, [])
         return [_Table(row, f"{self._at}.{key}[{i}]") for i, row in enumerate(rows)]
 
     def each(self) -> Iterator[tuple[str, _Table]]:
@@ -161,7 +163,7 @@ class _Table:
         values: Any = self.take(key, list, default)
         if values is None:
             return None
-        if len(values) != 2 or not values[0] <= values[1]:
+        if not (len(values) == 2 and all(type(end) in (int, Decimal) for end in values) and values[0] <= values[1]):
             raise CatalogError(f"{self._at}.{key}: {values!r} is not [lowest, highest]")
         return tuple(values)
 
@@ -223,7 +225,8 @@ class _Family(NamedTuple):
 def _family(file: _Table) -> list[ModelSpec]:
     table = file.table("family")
     basis, source = table.basis(None), table.source(None)
-    tiers = {tier: tuple(sizes) for tier, sizes in table.take("tiers", dict, {}).items()}
+    sizes = table.table("tiers", {})
+    tiers = {tier: sizes.words(tier) for tier in table.take("tiers", dict, {})}
     shapes = {name: _rows(rows) for name, rows in file.table("shape", {}).each()}
     for key in ("output", "usage"):
         if key in table:
@@ -369,7 +372,10 @@ def _prices(table: _Table, basis: str, source: Source) -> Iterator[Price]:
     price_source = table.source(source, "price_source")
     for row in table.tables("price"):
         price = row.take("cny_per_second", Decimal)
-        yield Price(row.take("when", dict, {}), price, row.basis(basis), row.source(price_source))
+        when: dict[str, object] = row.take("when", dict, {})
+        if unknown := [fact for fact in when if fact not in FACTS]:
+            raise row.fail(f"when {unknown[0]}: that is not one of {', '.join(FACTS)}")
+        yield Price(when, price, row.basis(basis), row.source(price_source))
         row.done()
 
 
@@ -467,18 +473,20 @@ def _service(file: _Table) -> Service:
         string_chars=gateway.take("string_chars", int),
         link_life_ms=results.take("link_life_s", int) * 1000,
         access_key=results.take("access_key", str),
-        test_keys=tuple(
-            TestKey(row.take("key", str), row.take("refusal", str), row.take("meaning", str))
-            for row in file.tables("test_key")
-        ),
-        test_prompts=tuple(
-            TestPrompt(row.take("mark", str), row.take("meaning", str)) for row in file.tables("test_prompt")
-        ),
+        test_keys=tuple(TestKey(*_texts_in(row, "key", "refusal", "meaning")) for row in file.tables("test_key")),
+        test_prompts=tuple(TestPrompt(*_texts_in(row, "mark", "meaning")) for row in file.tables("test_prompt")),
     )
     for table in (tasks, gateway, results):
         _provenance(table)
     file.done()
     return service
+
+
+def _texts_in(row: _Table, *keys: str) -> list[str]:
+    """The texts under these keys, which are all the row has."""
+    texts = [row.take(key, str) for key in keys]
+    row.done()
+    return texts
 
 
 def _provenance(table: _Table) -> None:
