@@ -52,7 +52,7 @@ def create_app(
         from fakescope.admin.api import About, create_admin
 
         about = About(__version__, settings.region, settings.speed, seed)
-        return _marked(create_admin(simulator, keys.account, about), extra)
+        return _marked(create_admin(simulator, lambda scope: keys.caller(scope).account, about), extra)
 
     async def close() -> None:
         await simulator.close()

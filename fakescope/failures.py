@@ -5,6 +5,7 @@ The control API answers in RFC 9457 problems; a bug anywhere becomes one too, an
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple
@@ -47,20 +48,13 @@ class FailureGuard:
         self._app, self._extra = app, extra
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-        started = False
-
-        async def watch(message: MutableMapping[str, Any]) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
         try:
-            await self._app(scope, receive, watch)
+            await self._app(scope, receive, send)
         except Exception as error:
             _log.exception("fakescope failed on %s", scope.get("path", scope["type"]))
             if scope["type"] != "http":
                 raise
-            if not started:  # otherwise the answer is on its way, and only the connection can still be closed
+            with contextlib.suppress(Exception):  # an answer that had begun cannot be taken back: the server refuses
                 await _send(send, failure_of(error), self._extra)
 
 

@@ -86,6 +86,7 @@ class Simulator:
         self._store = store
         self._clock = clock
         self._life_ms = catalog.service.task_life_ms
+        self._buckets = {r.name: r.result_host.partition(".")[0] for r in catalog.service.regions.values()}
         self._views: dict[str, ModelView] = {}
         self._ids: dict[str, IdSource] = {}
         self._calls: dict[tuple[str, str], deque[Instant]] = {}
@@ -282,7 +283,7 @@ class Simulator:
 
     def _link(self, account: Account, origin: str) -> Link:
         service = self.catalog.service
-        bucket = service.regions[account.region].result_host.partition(".")[0]
+        bucket = self._buckets[account.region]
 
         def link(task: Task, n: int) -> str:
             expires_s = (task.ended + service.link_life_ms) // 1000

@@ -34,9 +34,9 @@ def test_the_same_seed_and_name_give_the_same_ids() -> None:
     assert drawn(7, "alice") == drawn(7, "alice")
 
 
-@pytest.mark.parametrize(("seed", "name"), [(8, "alice"), (7, "bob"), (7, "alice/1"), (71, "lice")])
+@pytest.mark.parametrize(("seed", "name"), [(71, "bob"), (8, "1bob"), (7, "bob"), (7, "")])
 def test_another_seed_or_name_gives_other_ids(seed: int, name: str) -> None:
-    assert not set(drawn(7, "alice")) & set(drawn(seed, name))
+    assert not set(drawn(7, "1bob")) & set(drawn(seed, name))
 
 
 def test_ids_never_repeat() -> None:

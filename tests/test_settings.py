@@ -45,9 +45,9 @@ def setting_of(settings: Settings, name: str) -> object:
     return getattr(settings, name)
 
 
-def refused(folder: Path, flags: dict[str, Any] | None = None, **environ: str) -> str:
+def refused(folder: Path, environ: dict[str, str] | None = None, flags: dict[str, Any] | None = None) -> str:
     with pytest.raises(SettingsError) as error:
-        load(flags or {}, environ, folder)
+        load(flags or {}, environ or {}, folder)
     return str(error.value)
 
 
@@ -72,7 +72,7 @@ def test_a_good_value_is_read(tmp_path: Path, name: str, text: str) -> None:
 def test_a_bad_value_in_the_environment_is_told_with_its_variable(tmp_path: Path, name: str, text: str) -> None:
     variable = f"FAKESCOPE_{name.upper()}"
 
-    assert refused(tmp_path, **{variable: text}) == f"{variable}: {text!r} {BAD[name][text]}"
+    assert refused(tmp_path, {variable: text}) == f"{variable}: {text!r} {BAD[name][text]}"
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -83,7 +83,7 @@ def test_a_bad_value_in_the_file_is_told_with_its_place(tmp_path: Path, name: st
 
 
 def test_a_number_with_thousands_of_digits_is_only_a_bad_value(tmp_path: Path) -> None:
-    assert refused(tmp_path, FAKESCOPE_SEED="9" * 5_000).startswith("FAKESCOPE_SEED: ")
+    assert refused(tmp_path, {"FAKESCOPE_SEED": "9" * 5_000}).startswith("FAKESCOPE_SEED: ")
 
 
 # -- which wins
@@ -196,7 +196,7 @@ def test_a_named_file_is_read_instead(tmp_path: Path) -> None:
 def test_a_named_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     missing = str(tmp_path / "nowhere.toml")
 
-    assert refused(tmp_path, {"config": missing}) == f"{missing}: No such file or directory"
+    assert refused(tmp_path, flags={"config": missing}) == f"{missing}: No such file or directory"
 
 
 @pytest.mark.parametrize("content", [b"port = ", b"port 5", b"\xff\xfe", b"port = 1\nport = 2"], ids=repr)

@@ -42,7 +42,8 @@ _SHARED = ("title", "path", "sync_path", "mode", "problems", "wording", "phases"
 
 def read_family(file: Table) -> list[ModelSpec]:
     table = file.table("family")
-    tiers = {tier: tuple(sizes) for tier, sizes in table.take("tiers", dict, {}).items()}
+    sizes = table.table("tiers", {})
+    tiers = {tier: sizes.words(tier) for tier in sizes.names}
     shapes: dict[str, dict[str, Any]] = dict(file.take("shape", dict, {}))
     for key in ("output", "rejected", "usage"):
         shapes[key] = table.take(key, dict, {})

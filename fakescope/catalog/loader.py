@@ -181,18 +181,20 @@ def _service(file: Table) -> Service:
         string_chars=gateway.take("string_chars", int),
         link_life_ms=results.take("link_life_s", int) * 1000,
         access_key=results.take("access_key", str),
-        test_keys=tuple(
-            TestKey(row.take("key", str), row.take("refusal", str), row.take("meaning", str))
-            for row in file.tables("test_key")
-        ),
-        test_prompts=tuple(
-            TestPrompt(row.take("mark", str), row.take("meaning", str)) for row in file.tables("test_prompt")
-        ),
+        test_keys=tuple(TestKey(*_texts_in(row, "key", "refusal", "meaning")) for row in file.tables("test_key")),
+        test_prompts=tuple(TestPrompt(*_texts_in(row, "mark", "meaning")) for row in file.tables("test_prompt")),
     )
     for table in (tasks, gateway, results):
         _provenance(table)
     file.done()
     return service
+
+
+def _texts_in(row: Table, *keys: str) -> list[str]:
+    """The texts under these keys, which are all the row has."""
+    texts = [row.take(key, str) for key in keys]
+    row.done()
+    return texts
 
 
 def _provenance(table: Table) -> None:

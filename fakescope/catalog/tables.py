@@ -20,7 +20,9 @@ T = TypeVar("T")
 class Table:
     """A TOML table that remembers where it is and which of its keys were read."""
 
-    def __init__(self, data: dict[str, Any], at: str) -> None:
+    def __init__(self, data: object, at: str) -> None:
+        if not isinstance(data, dict):
+            raise CatalogError(f"{at}: {data!r} is not a table")
         self._data, self.at, self._read = dict(data), at, set[str]()
 
     def __contains__(self, key: str) -> bool:
@@ -47,7 +49,7 @@ class Table:
         return Table(self.take(key, dict, default), f"{self.at}.{key}")
 
     def tables(self, key: str) -> list[Table]:
-        rows: list[dict[str, Any]] = self.take(key, list, [])
+        rows: list[object] = self.take(key, list, [])
         return [Table(row, f"{self.at}.{key}[{i}]") for i, row in enumerate(rows)]
 
     @property
@@ -66,7 +68,7 @@ class Table:
         values: Any = self.take(key, list, default)
         if values is None:
             return None
-        if len(values) != 2 or not values[0] <= values[1]:
+        if not (len(values) == 2 and all(type(end) in (int, Decimal) for end in values) and values[0] <= values[1]):
             raise CatalogError(f"{self.at}.{key}: {values!r} is not [lowest, highest]")
         return tuple(values)
 

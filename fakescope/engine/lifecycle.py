@@ -85,13 +85,13 @@ def plan_without(
 
 def status_at(timeline: Timeline, now: int, life_ms: int) -> TaskStatus:
     """The last step not after `now`; UNKNOWN once the task's life is over."""
-    statuses, *instants = timeline
-    if now >= instants[0] + life_ms:
+    if now >= timeline[1] + life_ms:
         return TaskStatus.UNKNOWN
-    for i in range(len(instants) - 1, 0, -1):
-        if instants[i] <= now:
-            return statuses[i]  # type: ignore[no-any-return]
-    return statuses[0]  # type: ignore[no-any-return]
+    statuses = timeline.statuses
+    for i in range(len(statuses) - 1, 0, -1):
+        if timeline[i + 1] <= now:
+            return statuses[i]
+    return statuses[0]
 
 
 def _place(slots: list[int], needs: Needs, outcome: Outcome, submitted: int, now: int, life_ms: int) -> Timeline:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from typing import NamedTuple
 
 from fakescope.catalog.spec import Service
 from fakescope.engine.task import Account
@@ -11,9 +12,16 @@ from fakescope.engine.vendor_error import VendorError
 from fakescope.settings import AccountSetting
 from fakescope.wire.http import Scope
 
-__all__ = ["Keys", "account_id"]
+__all__ = ["Caller", "Keys", "account_id"]
 
 _REMEMBERED = 10_000  # keys whose account is not worked out again; a client that invents keys cannot fill the memory
+
+
+class Caller(NamedTuple):
+    """Who is asking, and the scheme and host by which this server was reached, so that result links reach it too."""
+
+    account: Account
+    origin: str
 
 
 def account_id(name: str) -> str:
@@ -29,10 +37,10 @@ class Keys:
         self._bound = {key: account for account in accounts for key in account.keys}
         self._closed = any(account.only for account in accounts)
         self._test_keys = service.test_keys if test_values else ()
-        self._known: dict[tuple[bytes, bytes], Account] = {}
+        self._known: dict[tuple[bytes, bytes], Caller] = {}
 
-    def account(self, scope: Scope) -> Account:
-        """The account of a request. Raises VendorError: no key, a wrong key, a key of another region."""
+    def caller(self, scope: Scope) -> Caller:
+        """Whose request this is. Raises VendorError: no key, a wrong key, a key of another region."""
         authorization = host = b""
         for name, value in scope["headers"]:
             if name == b"authorization":
@@ -42,11 +50,11 @@ class Keys:
         known = self._known.get((authorization, host))
         if known is not None:
             return known
-        account = self._account(authorization, host)
+        caller = Caller(self._account(authorization, host), _origin(scope, host))
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
-        self._known[authorization, host] = account
-        return account
+        self._known[authorization, host] = caller
+        return caller
 
     def _account(self, authorization: bytes, host: bytes) -> Account:
         scheme, _, rest = authorization.decode("latin-1").partition(" ")
@@ -72,3 +80,8 @@ class Keys:
             if key == test.key or key.startswith(f"{test.key}-"):
                 return test.refusal
         return None
+
+
+def _origin(scope: Scope, host: bytes) -> str:
+    server = scope.get("server") or ("127.0.0.1", 80)
+    return f"{scope['scheme']}://{host.decode('latin-1') or f'{server[0]}:{server[1]}'}"

@@ -13,14 +13,14 @@ from typing import Any
 import orjson
 
 from fakescope.catalog.loader import Catalog
-from fakescope.engine.task import Account, Draft
+from fakescope.engine.task import Draft
 from fakescope.engine.vendor_error import VendorError
 from fakescope.ids import IdSource
 from fakescope.simulator import Simulator
 from fakescope.wire.access import AccessLog
-from fakescope.wire.auth import Keys
+from fakescope.wire.auth import Caller, Keys
 from fakescope.wire.errors import refuse
-from fakescope.wire.http import Answer, ClientGone, Header, Receive, Scope, Send, header, read_body, send_answer
+from fakescope.wire.http import Answer, ClientGone, Header, Receive, Scope, Send, read_body, send_answer
 from fakescope.wire.render import Renderer
 from fakescope.wire.tasks import list_query
 
@@ -28,7 +28,7 @@ __all__ = ["VendorApp"]
 
 TASKS = "/api/v1/tasks/"
 _SLASHES = re.compile("//+")
-Handler = Callable[[Account, Scope, Receive, str], Awaitable[Answer]]
+Handler = Callable[[Caller, Scope, Receive, str], Awaitable[Answer]]
 
 
 class VendorApp:
@@ -70,9 +70,9 @@ class VendorApp:
         if given != method and not (given == "HEAD" and method == "GET"):
             if method:
                 raise VendorError("method_not_supported", f"{path[:200]} takes {method}.", method=given)
-            self._keys.account(scope)  # a wrong key is reported before an unknown path
+            self._keys.caller(scope)  # a wrong key is reported before an unknown path
             raise self._no_such_path(path)
-        return await handler(self._keys.account(scope), scope, receive, argument)
+        return await handler(self._keys.caller(scope), scope, receive, argument)
 
     def _find(self, path: str) -> tuple[str, Handler, str]:
         """Method, handler and task id for a path; an empty method if there is nothing there."""
@@ -89,7 +89,7 @@ class VendorApp:
             return self._find(_SLASHES.sub("/", path))
         return "", self._list, ""
 
-    async def _submit(self, account: Account, scope: Scope, receive: Receive, _: str) -> Answer:
+    async def _submit(self, caller: Caller, scope: Scope, receive: Receive, _: str) -> Answer:
         service = self._catalog.service
         asynchronous = resolves_oss = False
         for name, value in scope["headers"]:
@@ -103,21 +103,21 @@ class VendorApp:
             _refuse_long_strings(body, service.string_chars)
         path = _SLASHES.sub("/", scope["path"]).rstrip("/")
         draft = Draft(path, asynchronous, resolves_oss, body)
-        task, view = await self._simulator.submit(account, draft, _origin(scope))
+        task, view = await self._simulator.submit(caller.account, draft, caller.origin)
         return self._render.submitted(view, task)
 
-    async def _poll(self, account: Account, scope: Scope, _receive: Receive, task_id: str) -> Answer:
-        view = await self._simulator.fetch(account, task_id, _origin(scope))
+    async def _poll(self, caller: Caller, _scope: Scope, _receive: Receive, task_id: str) -> Answer:
+        view = await self._simulator.fetch(caller.account, task_id, caller.origin)
         return self._render.polled(view, self._request_id())
 
-    async def _cancel(self, account: Account, _scope: Scope, _receive: Receive, task_id: str) -> Answer:
-        at = await self._simulator.cancel(account, task_id)
+    async def _cancel(self, caller: Caller, _scope: Scope, _receive: Receive, task_id: str) -> Answer:
+        at = await self._simulator.cancel(caller.account, task_id)
         return self._render.canceled(task_id, at, self._request_id())
 
-    async def _list(self, account: Account, scope: Scope, _receive: Receive, _: str) -> Answer:
+    async def _list(self, caller: Caller, scope: Scope, _receive: Receive, _: str) -> Answer:
         wanted, page_no, page_size = list_query(scope["query_string"].decode("latin-1"), self._catalog.service)
-        page = await self._simulator.find(account, wanted, page_no, page_size, _origin(scope))
-        return self._render.listed(page, page_no, page_size, account, self._request_id())
+        page = await self._simulator.find(caller.account, wanted, page_no, page_size, caller.origin)
+        return self._render.listed(page, page_no, page_size, caller.account, self._request_id())
 
     def _no_such_path(self, path: str) -> VendorError:
         shown = path[:200]
@@ -147,12 +147,3 @@ def _refuse_long_strings(value: Any, most: int) -> None:
             waiting.extend(item.values())
         elif isinstance(item, list):
             waiting.extend(item)
-
-
-def _origin(scope: Scope) -> str:
-    """Scheme and host as the client sees this server, so that result links reach it."""
-    host = header(scope, b"host").decode("latin-1")
-    if not host:
-        server = scope.get("server") or ("127.0.0.1", 80)
-        host = f"{server[0]}:{server[1]}"
-    return f"{scope['scheme']}://{host}"

@@ -265,18 +265,18 @@ def test_planning_agrees_with_a_walk_through_every_millisecond(wishes: list[Wish
     assert {i: task.timeline.instants[1] for i, task in tasks.items()} == step_by_step(wishes, slots)
 
 
-@given(wishes_in_order, st.integers(1, 3), st.integers(0, 6), st.integers(0, 25))
+@given(wishes_in_order, st.integers(1, 3), st.data())
 def test_planning_without_a_task_agrees_with_a_walk_through_every_millisecond(
-    wishes: list[Wish], slots: int, which: int, later: int
+    wishes: list[Wish], slots: int, data: st.DataObject
 ) -> None:
     tasks, lane = planned(wishes, slots)
-    now = wishes[-1][0] + later
-    assume(which in tasks and tasks[which].timeline.instants[1] > now)
+    last_came, last_starts = wishes[-1][0], max(task.timeline.instants[1] for task in tasks.values())
+    assume(last_came < last_starts)
+    now = data.draw(st.integers(last_came, last_starts - 1))
+    which = data.draw(st.sampled_from([i for i, task in tasks.items() if task.timeline.instants[1] > now]))
 
     queue = [task for task in tasks.values() if task.ended > now]
-    changed, lane = plan_without(
-        tasks[which], queue, lane, lambda task: Needs(*wishes[int(task.id)][1:]), now, LIFE
-    )
+    changed, lane = plan_without(tasks[which], queue, lane, lambda task: Needs(*wishes[int(task.id)][1:]), now, LIFE)
     newcomer, _ = plan(lane.free_at, Needs(0, 1), SUCCESS, now, LIFE)
 
     tasks |= {int(task.id): task for task in changed} | {len(wishes): Task("", "", (), {}, SUCCESS, newcomer)}

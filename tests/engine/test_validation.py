@@ -157,9 +157,7 @@ def test_a_picture_that_is_missing_is_wrong(model: str, given_input: dict[str, A
 def test_a_wrong_json_type_is_wrong(field: str, value: object) -> None:
     problem = problem_of(T2V, FOX, **{field: value})
 
-    assert problem.message == (
-        f"Required parameter({field}) missing or invalid, please check the request parameters."
-    )
+    assert problem.message == (f"Required parameter({field}) missing or invalid, please check the request parameters.")
     assert problem.rule == f"parameters.{field}:type"
 
 

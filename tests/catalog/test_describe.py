@@ -1,0 +1,139 @@
+"""The catalogue in words, for `fakescope models`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from fakescope.catalog import Catalog, describe
+
+
+def described(catalog: Catalog, name: str) -> dict[str, Any]:
+    spec = catalog.find(name)
+    assert spec is not None
+    return describe.model(spec)
+
+
+def row_of(rows: list[dict[str, str]], field: str) -> dict[str, str]:
+    (row,) = (row for row in rows if row["field"] == field)
+    return row
+
+
+def test_families_list_every_model_once_under_its_endpoint(catalog: Catalog) -> None:
+    listed = describe.families(catalog)
+
+    assert list(listed) == [
+        "Video from a first frame (Wan)  POST /api/v1/services/aigc/video-generation/video-synthesis",
+        "Video from a first and a last frame (Wan)  POST /api/v1/services/aigc/image2video/video-synthesis",
+        "Video from text (Wan)  POST /api/v1/services/aigc/video-generation/video-synthesis",
+    ]
+    assert [row["model"] for rows in listed.values() for row in rows] == list(catalog.names)
+
+
+@pytest.mark.parametrize(
+    ("name", "regions", "price"),
+    [
+        ("wan2.6-t2v", "beijing, singapore", "0.60–1.00 CNY/s"),
+        ("wanx2.1-t2v-turbo", "beijing", "0.24 CNY/s"),
+        ("wan2.6-i2v-flash", "beijing, singapore", "0.15–0.50 CNY/s"),
+    ],
+)
+def test_families_say_where_a_model_is_and_what_a_second_costs(
+    catalog: Catalog, name: str, regions: str, price: str
+) -> None:
+    rows = [row for rows in describe.families(catalog).values() for row in rows]
+
+    assert {"model": name, "regions": regions, "price": price} in rows
+
+
+def test_a_model_says_where_it_is_and_what_it_takes(catalog: Catalog) -> None:
+    told = described(catalog, "wan2.2-t2v-plus")
+
+    assert told["endpoint"] == "POST /api/v1/services/aigc/video-generation/video-synthesis"
+    assert told["regions"] == "beijing, singapore"
+    assert told["limits"] == "2 submissions in 1 s, 2 at once"
+    assert told["wrong fields"] == "fail the task"
+    assert told["source"].startswith("Wan text-to-video API reference: HTTP <https://")
+
+
+def test_a_field_says_whether_it_is_needed_what_it_takes_and_how_that_is_known(catalog: Catalog) -> None:
+    fields = described(catalog, "wan2.2-t2v-plus")["fields"]
+
+    assert row_of(fields, "input.prompt") == {
+        "field": "input.prompt",
+        "need": "required",
+        "accepts": "text, cut after 800 characters",
+        "default": "",
+        "basis": "documented",
+    }
+    assert row_of(fields, "parameters.duration")["basis"] == "seen"
+
+
+@pytest.mark.parametrize(
+    ("field", "default"),
+    [
+        ("parameters.prompt_extend", "default true"),
+        ("parameters.watermark", "default false"),
+        ("parameters.size", "default 1920*1080"),
+        ("parameters.duration", "default 5"),
+        ("parameters.seed", ""),
+    ],
+)
+def test_a_default_is_shown_as_in_json(catalog: Catalog, field: str, default: str) -> None:
+    assert row_of(described(catalog, "wan2.6-t2v")["fields"], field)["default"] == default
+
+
+def test_a_price_says_when_it_holds_and_where_it_stands(catalog: Catalog) -> None:
+    flash, turbo = described(catalog, "wan2.6-i2v-flash"), described(catalog, "wanx2.1-t2v-turbo")
+
+    assert {
+        "price": "0.15 CNY/s",
+        "when": "lines 720, sound false",
+        "basis": "documented",
+        "source": "Model Studio model prices (via third-party copies of the price table)",
+    } in flash["prices"]
+    assert [row["when"] for row in turbo["prices"]] == ["always"]
+
+
+def test_a_lane_without_slots_runs_any_number(catalog: Catalog) -> None:
+    spec = catalog.find("wan2.6-t2v")
+    assert spec is not None
+
+    told = describe.model(spec._replace(limits=spec.limits._replace(running=None), problems="submit"))
+
+    assert told["limits"] == "5 submissions in 1 s, any number at once"
+    assert told["wrong fields"] == "are refused with HTTP 400"
+
+
+def test_a_model_without_a_price_says_so(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = [spec._replace(prices=()) for spec in catalog.specs()[:1]]
+    monkeypatch.setattr(catalog, "specs", lambda: free)
+
+    ((row,),) = describe.families(catalog).values()
+
+    assert row["price"].startswith("unknown")
+
+
+def test_test_values_are_listed_with_what_they_do(catalog: Catalog) -> None:
+    keys, marks = describe.test_value_rows(catalog.service).values()
+
+    assert [row["key"] for row in keys] == [
+        "sk-fake-invalid",
+        "sk-fake-arrears",
+        "sk-fake-freetier",
+        "sk-fake-denied",
+        "sk-fake-throttled",
+    ]
+    assert [row["mark"] for row in marks] == [
+        "[fakescope:fail=CODE]",
+        "[fakescope:stuck]",
+        "[fakescope:seconds=N]",
+    ]
+    assert all(row["meaning"] for row in (*keys, *marks))
+
+
+def test_everything_described_is_json(catalog: Catalog) -> None:
+    for spec in catalog.specs():
+        assert json.loads(json.dumps(describe.model(spec))) == describe.model(spec)

@@ -1,0 +1,288 @@
+"""The loader is strict: what it does not understand is an error that names file, entry and key."""
+
+from __future__ import annotations
+
+import shutil
+import tomllib
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from fakescope.catalog import Catalog, load
+from fakescope.catalog.loader import HERE
+from fakescope.errors import CatalogError
+
+T2V, I2V = "models/text-to-video.toml", "models/image-to-video.toml"
+Break = Callable[[str, str, str], str]
+
+
+def read_whole(folder: Path) -> Catalog:
+    catalog = load(folder)
+    catalog.specs()
+    catalog.refusal("arrearage")
+    return catalog
+
+
+@pytest.fixture
+def told_of(tmp_path: Path) -> Break:
+    """What is said of a catalogue in which one passage of one file reads differently."""
+
+    def broken(file: str, old: str, new: str) -> str:
+        folder = shutil.copytree(HERE, tmp_path / "catalog")
+        text = (folder / file).read_text("utf-8")
+        assert old in text, "the catalogue no longer has the passage that this test changes"
+        (folder / file).write_text(text.replace(old, new, 1), "utf-8")
+        with pytest.raises(CatalogError) as error:
+            read_whole(folder)
+        return str(error.value)
+
+    return broken
+
+
+def assert_told(message: str, file: str, what: str) -> None:
+    """The message begins with the file and names entry and key."""
+    assert message.startswith(Path(file).name)
+    assert what in message
+
+
+def test_a_copy_of_the_catalogue_loads_as_it_is(tmp_path: Path, catalog: Catalog) -> None:
+    copied = read_whole(shutil.copytree(HERE, tmp_path / "catalog"))
+
+    assert [spec.name for spec in copied.specs()] == [spec.name for spec in catalog.specs()]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        (T2V, "[family]\n", "[family]\nnmae = 1\n", "family: unknown key nmae; known are basis, "),
+        (T2V, "wait_s = ", "x = 1\nwait_s = ", "family.pace: unknown key x; "),
+        (T2V, "[family.pace]\n", "[x]\n[family.pace]\n", ": unknown key x; known are family, "),
+        (T2V, "max_chars = 800", "max_cahrs = 800", "model[0].input.prompt: unknown key max_cahrs"),
+        (T2V, "sound = false,", "x = 1, sound = false,", "model[0].media: unknown key x; "),
+        (T2V, "running = 2", "runing = 2", "model[0].limits: unknown key runing; "),
+        (T2V, "free    =", "fre =", "model[0]: unknown key fre; known are "),
+        (T2V, "cny_per_second = 0.14", "x = 1, cny_per_second = 0.14", "model[0].price[0]: unknown"),
+        (T2V, 'given = "input', 'x = 1, given = "input', "model[1].constraints[0]: unknown key x; "),
+        (T2V, '{ name = "wan2.1-t2v-plus",', '{ name = "wan2.1-t2v-plus", x = 1,', "[4].aliases[0]: unknown key x"),
+        (T2V, '{ fact = "size" }', '{ fact = "size", x = 1 }', "shape.usage_2_6.size: unknown key x"),
+        (T2V, 'section = "HTTP"', 'x = "HTTP"', "family.source: unknown key x; known are document, "),
+        ("errors.toml", "status = 404", "x = 1\nstatus = 404", "refusal.path_unknown: unknown key x; "),
+        ("errors.toml", "seen_for = ", "sen_for = ", "problem.image_missing: unknown key sen_for; "),
+        ("errors.toml", "[sources]", "[x]\n[sources]", ": unknown key x; known are failure, "),
+        ("service.toml", "calls_per_s ", "x = 1\ncalls_per_s ", "tasks: unknown key x; "),
+        ("service.toml", "meaning =", "x = 1\nmeaning =", "test_key[0]: unknown key x; "),
+        ("service.toml", "[results]", "[x]\n[results]", ": unknown key x; "),
+    ],
+)  # fmt: skip
+def test_an_unknown_key_is_told(told_of: Break, file: str, old: str, new: str, told: str) -> None:
+    assert_told(told_of(file, old, new), file, told)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        (T2V, 'name     = "text-to-video"', "name = 5", "family.name: 5 is not text"),
+        (T2V, "max_chars = 800", 'max_chars = "800"', "model[0].input.prompt.max_chars: '800' is not int"),
+        (T2V, "max_chars = 800", "max_chars = true", "model[0].input.prompt.max_chars: True is not int"),
+        (T2V, "required = true", "required = 1", "model[0].input.prompt.required: 1 is not bool"),
+        (T2V, "submits = 2", 'submits = "2"', "model[0].limits.submits: '2' is not int"),
+        (T2V, "sound = false", 'sound = "no"', "model[0].media.sound: 'no' is not bool"),
+        (T2V, "cny_per_second = 0.14", "cny_per_second = 1", "model[0].price[0].cny_per_second: 1 is not Decimal"),
+        (T2V, "values = [5, 10]", "values = 5", "model[1].parameters.duration.values: 5 is not a list"),
+        (T2V, "says = { range", "says = 5, x = { range", "model[0].parameters.seed.says: 5 is not a table"),
+        (T2V, "wait_s = [0.03, 10.0]", 'wait_s = "soon"', "family.pace.wait_s: 'soon' is not a list"),
+        (T2V, "wait_s = [0.03, 10.0]", 'wait_s = ["a", "b"]', "family.pace.wait_s: ['a', 'b'] is not [lowest, "),
+        (T2V, "range = [0, 2_147_483_647]", "range = [5, 0]", "parameters.seed.range: [5, 0] is not [lowest, "),
+        (T2V, "range = [0, 2_147_483_647]", "range = [5]", "parameters.seed.range: [5] is not [lowest, "),
+        (T2V, "[family.input]\n", "[family.input]\nx = 5\n", "model[0].input.x: 5 is not a table"),
+        (T2V, '{ fact = "size" }', "5", "shape.usage_2_6.size: 5 is not a table"),
+        (T2V, "price   = [\n", "price = [5,\n", "model[0].price[0]: 5 is not a table"),
+        (T2V, "constraints = [\n", 'constraints = ["x",\n', "model[1].constraints[0]: 'x' is not a table"),
+        (T2V, '480P  = ["480*832", "832*480", "624*624"]', "480P = 5", "family.tiers.480P: 5 is not a list"),
+        (T2V, 'usage   = "usage_2_5"', "usage = 5", "model[0].usage: 5 is not text or a table"),
+        ("errors.toml", "status = 404", 'status = "404"', "refusal.path_unknown.status: '404' is not int"),
+        ("service.toml", "86_400", '"a day"', "tasks.life_s: 'a day' is not int"),
+    ],
+)  # fmt: skip
+def test_a_wrong_type_is_told(told_of: Break, file: str, old: str, new: str, told: str) -> None:
+    assert_told(told_of(file, old, new), file, told)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        (T2V, 'mode     = "async"', 'mode = "later"', "family.mode: 'later' is not one of async, sync, either"),
+        (T2V, 'problems = "task"', 'problems = "x"', "family.problems: 'x' is not one of task, submit"),
+        (T2V, 'basis    = "documented"', 'basis = "x"', "family.basis: 'x' is not one of seen, documented, inferred"),
+        (T2V, 'kind = "boolean"', 'kind = "bool"', "parameters.prompt_extend.kind: 'bool' is not one of boolean, "),
+        (T2V, 'too_long = "cut"', 'too_long = "x"', "input.prompt.too_long: 'x' is not one of cut, refuse"),
+        (T2V, '"audio", schemes', '"noise", schemes', "audio_url.media: 'noise' is not one of image, audio, video"),
+        (T2V, '"total_seconds"', '"minutes"', "shape.usage_2_6.duration.fact: 'minutes' is not one of prompt, "),
+        (T2V, '["1080P", "480P"]', '["4K"]', "size: tier 4K is not among the family's: 1080P, 720P, 480P"),
+        (T2V, '"usage_2_5"', '"usage_9"', "model[0]: usage = 'usage_9' is not a shape of this file: usage_2_6, "),
+        (T2V, '"ignored_when"', '"requires"', "constraints[0].kind: 'requires' is not one of ignored_when"),
+        (T2V, 'field = "parameters.audio"', 'field = "parameters.x"', "parameters.x is not a field of "),
+        (T2V, 'given = "input.audio_url"', 'given = "input.x"', "constraints[0]: input.x is not a field of "),
+        (T2V, "lines = 480", "line = 480", "model[0].price[0]: when line: that is not one of prompt, "),
+        ("errors.toml", 'envelope = "service"', 'envelope = "x"', "cancel_refused.envelope: 'x' is not one"),
+        ("errors.toml", '"value_choice"', '"x"', "wording.worker.choice: there is no problem 'x'"),
+    ],
+)  # fmt: skip
+def test_a_word_that_is_none_of_those_allowed_is_told(told_of: Break, file: str, old: str, new: str, told: str) -> None:
+    assert_told(told_of(file, old, new), file, told)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        (T2V, 'title    = "Video from text (Wan)"\n', "", "family: title is missing"),
+        (T2V, 'kind = "boolean", ', "", "model[0].parameters.prompt_extend: kind is missing"),
+        (T2V, "submits = 2, ", "", "model[0].limits: submits is missing"),
+        (T2V, 'regions = ["beijing", "singapore"]\n', "", "model[0]: regions is missing"),
+        (T2V, '{ document = "Wan text-to-video API reference", ', "{ ", "family.source: document is missing"),
+        (T2V, "source   = {", "checked2 = {", "family: source is missing; say where this stands"),
+        (T2V, 'basis    = "documented"\n', "", "family: basis is missing"),
+        ("errors.toml", 'source = "logs"\n', "", "refusal.method_not_supported: source is missing"),
+        ("errors.toml", 'source = "logs"', 'source = "hearsay"', "source 'hearsay' is not in [sources]: error_codes, "),
+        ("errors.toml", 'basis = "seen"\n', "", "refusal.method_not_supported: basis is missing"),
+        ("service.toml", 'basis       = "documented"\n', "", "region.beijing: basis is missing"),
+        ("service.toml", "source       =", "sources =", "gateway: source is missing; say where this stands"),
+        ("service.toml", "calls_per_s       = 20\n", "", "tasks: calls_per_s is missing"),
+    ],
+)  # fmt: skip
+def test_what_is_missing_is_told(told_of: Break, file: str, old: str, new: str, told: str) -> None:
+    assert_told(told_of(file, old, new), file, told)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("default = true", "default = 1", "prompt_extend: the default 1 breaks its own rule (type): true or false"),
+        (
+            'default = "1920*1080"',
+            'default = "1*1"',
+            "size: the default '1*1' breaks its own rule (choice): one of 1080*",
+        ),
+        ("default = 5", "default = 7", "duration: the default 7 breaks its own rule (choice): one of 5, 10"),
+    ],
+)
+def test_a_default_that_breaks_its_own_rule_is_told(told_of: Break, old: str, new: str, told: str) -> None:
+    assert told in told_of(T2V, old, new)
+
+
+def test_a_model_named_twice_in_one_file_is_told(told_of: Break) -> None:
+    told = told_of(T2V, '"wan2.5-t2v-preview"', '"wan2.2-t2v-plus"')
+
+    assert told == "text-to-video.toml: model wan2.2-t2v-plus is already in text-to-video.toml"
+
+
+def test_a_model_named_in_two_files_is_told(told_of: Break) -> None:
+    told = told_of(T2V, '"wan2.5-t2v-preview"', '"wan2.6-i2v"')
+
+    assert told == "text-to-video.toml: model wan2.6-i2v is already in image-to-video.toml"
+
+
+def test_an_alias_that_is_taken_is_told(told_of: Break) -> None:
+    told = told_of(T2V, '"wan2.1-t2v-plus"', '"wan2.6-t2v"')
+
+    assert told == "text-to-video.toml: model wan2.6-t2v is already in text-to-video.toml"
+
+
+@pytest.mark.parametrize("file", [T2V, "errors.toml", "service.toml"])
+def test_a_file_that_is_not_toml_is_told_with_its_place(told_of: Break, file: str) -> None:
+    told = told_of(file, "\nbasis", "\nbasis basis")
+
+    assert file in told
+    assert "line" in told
+
+
+def test_a_catalogue_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(CatalogError, match=r"service\.toml: .*No such file"):
+        load(tmp_path)
+
+
+# -- looking up without reading
+
+
+def models_written_in(file: Path) -> list[str]:
+    names = []
+    for model in tomllib.loads(file.read_text("utf-8"))["model"]:
+        names += [model["name"], *(alias["name"] for alias in model.get("aliases", []))]
+    return names
+
+
+def test_names_found_by_pattern_are_those_of_the_parsed_files(catalog: Catalog) -> None:
+    files = sorted((HERE / "models").glob("*.toml"))
+
+    assert list(catalog.names) == [name for file in files for name in models_written_in(file)]
+    assert [spec.name for spec in catalog.specs()] == list(catalog.names)
+
+
+def test_paths_found_by_pattern_are_those_of_the_parsed_files(catalog: Catalog) -> None:
+    files = sorted((HERE / "models").glob("*.toml"))
+
+    assert set(catalog.paths) == {tomllib.loads(file.read_text("utf-8"))["family"]["path"] for file in files}
+
+
+def test_only_the_family_that_is_asked_for_is_read(tmp_path: Path) -> None:
+    folder = shutil.copytree(HERE, tmp_path / "catalog")
+    text = (folder / I2V).read_text("utf-8")
+    (folder / I2V).write_text(text + "\nnot toml", "utf-8")
+
+    catalog = load(folder)
+
+    assert catalog.find("wan2.6-t2v") is not None
+    with pytest.raises(CatalogError):
+        catalog.find("wan2.6-i2v")
+
+
+def test_an_unknown_name_is_nobody(catalog: Catalog) -> None:
+    assert catalog.find("wan9") is None
+
+
+# -- what a model inherits
+
+
+def test_a_model_replaces_whole_rows_of_its_family(catalog: Catalog) -> None:
+    longer, plain = catalog.find("wan2.6-t2v"), catalog.find("wan2.2-t2v-plus")
+    assert longer is not None
+    assert plain is not None
+
+    assert longer.fields[longer.position["input.prompt"]].rule.slots() == {"high": 1_500}
+    assert plain.fields[plain.position["input.prompt"]].rule.slots() == {"high": 800}
+
+
+def test_a_row_without_source_or_basis_has_those_of_its_model_or_family(catalog: Catalog) -> None:
+    spec = catalog.find("wan2.5-t2v-preview")
+    assert spec is not None
+
+    fields = {field.name: field for field in spec.fields}
+
+    assert (fields["seed"].basis, fields["seed"].source) == ("documented", spec.source)
+    assert fields["audio"].source.document == "Wan text-to-video API reference (2025-11)"
+
+
+def test_an_alias_carries_its_own_name_regions_and_limits(catalog: Catalog) -> None:
+    model, alias = catalog.find("wanx2.1-kf2v-plus"), catalog.find("wan2.1-kf2v-plus")
+    assert model is not None
+    assert alias is not None
+
+    assert (alias.name, alias.regions, alias.limits.submits) == ("wan2.1-kf2v-plus", ("singapore",), 1)
+    assert (model.regions, model.limits.submits) == (("beijing",), 2)
+    assert alias.fields == model.fields
+
+
+def test_money_is_exact(catalog: Catalog) -> None:
+    spec = catalog.find("wan2.6-t2v-us")
+    assert spec is not None
+
+    assert [price.cny_per_second for price in spec.prices] == [Decimal("0.733924"), Decimal("1.100886")]
+
+
+def test_a_price_names_the_copy_it_was_read_from(catalog: Catalog) -> None:
+    spec = catalog.find("wan2.6-t2v")
+    assert spec is not None
+
+    assert {price.source.via for price in spec.prices} == {"third-party copies of the price table"}
