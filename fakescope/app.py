@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TextIO
 
 from fakescope._version import __version__
@@ -40,8 +41,12 @@ def create_app(
     settings = settings or Settings()
     seed = fresh_seed() if settings.seed is None else settings.seed
     clock = clock or SystemClock()
-    rules = Rules(settings.speed, seed, settings.limits, settings.errors == "early", settings.test_values)
-    simulator = Simulator(catalog or load(), store or MemoryStore(), clock, rules)
+    rules = Rules(
+        settings.speed, seed, settings.limits, settings.errors == "early", settings.test_values, settings.unknown_models
+    )
+    simulator = Simulator(
+        catalog or load(overlays=[Path(file) for file in settings.catalog]), store or MemoryStore(), clock, rules
+    )
     service = simulator.catalog.service
     keys = Keys(service, settings.region, settings.accounts, settings.test_values)
     extra = ((b"x-fakescope-version", __version__.encode()),) if settings.extra_headers else ()

@@ -42,6 +42,8 @@ class Settings(NamedTuple):
     log: str = "lines"
     extra_headers: bool = True
     test_values: bool = True
+    unknown_models: str = "vendor"
+    catalog: tuple[str, ...] = ()
     accounts: tuple[AccountSetting, ...] = ()
 
 
@@ -107,6 +109,10 @@ def _switch(value: str) -> bool:
     raise ValueError("must be true or false")
 
 
+def _files(value: str) -> tuple[str, ...]:
+    return tuple(filter(None, value.split(",")))
+
+
 def _word(*words: str) -> Callable[[str], str]:
     def read(value: str) -> str:
         if value not in words:
@@ -135,6 +141,15 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("log", _word("lines", "off"), "HOW", "Access lines on standard error: lines or off."),
     Setting("extra_headers", _switch, "", "Send X-Fakescope-* headers: version, and on refusals rule, hint and basis."),
+    Setting(
+        "unknown_models",
+        _word("vendor", "nearest", "permissive"),
+        "HOW",
+        "Models nobody knows: vendor (refused), nearest (as the most similar one), permissive (so, and no field is wrong).",
+    ),
+    Setting(
+        "catalog", _files, "FILE,…", "Family files laid over the catalogue: new models, or others of the same name."
+    ),
     Setting("test_values", _switch, "", "Let test keys and marks in prompts provoke what the vendor does."),
 )
 """Every setting. `fakescope serve --help`, the environment, the file and the README read this table."""

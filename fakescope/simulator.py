@@ -5,6 +5,7 @@ A test, the wire and the control API enter here and see the same `TaskView`.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -28,6 +29,8 @@ from fakescope.store.base import Store
 
 __all__ = ["Filter", "Page", "Rules", "Simulator", "TaskRow"]
 
+_log = logging.getLogger("fakescope")
+_MOST_STAND_INS = 1_000
 _TRIES = 20  # a lane that moved under us is read again; more than this many times in a row is a broken store
 
 
@@ -39,6 +42,7 @@ class Rules(NamedTuple):
     limits: bool = True
     early_errors: bool = False
     test_values: bool = True
+    unknown_models: str = "vendor"
 
 
 class TaskRow(NamedTuple):
@@ -88,6 +92,7 @@ class Simulator:
         self._life_ms = catalog.service.task_life_ms
         self._buckets = {r.name: r.result_host.partition(".")[0] for r in catalog.service.regions.values()}
         self._views: dict[str, ModelView] = {}
+        self._stand_ins: dict[str, ModelSpec] = {}
         self._ids: dict[str, IdSource] = {}
         self._calls: dict[tuple[str, str], deque[Instant]] = {}
 
@@ -100,7 +105,8 @@ class Simulator:
         """
         now = clocks.now_at(await self._store.read_control(account.id), self._clock.read())
         model = gate.model_of(draft)
-        spec = gate.check(self.catalog.find(model), account, draft, self.catalog.names)
+        known = self.catalog.find(model) or self._stand_in(model, account.region)
+        spec = gate.check(known, account, draft, self.catalog.names)
         at_once = gate.is_synchronous(spec, draft.path)
         plan: _Plan | None = None
         for _ in range(_TRIES):
@@ -231,7 +237,8 @@ class Simulator:
 
     async def _plan(self, account: Account, spec: ModelSpec, draft: Draft, at_once: bool) -> _Plan:
         """What becomes of a draft that was let through. Raises VendorError for a problem that shows at once."""
-        submission = validate(spec, draft, self.catalog.problem)
+        lenient = self.rules.unknown_models == "permissive" and spec.name not in self.catalog.names
+        submission = validate(spec, draft, self.catalog.problem, lenient=lenient)
         if not isinstance(submission, Problem):
             submission = await self._resolved(account, spec, submission)
         if isinstance(submission, Problem):
@@ -271,9 +278,21 @@ class Simulator:
         return self._ids.setdefault(account, IdSource(self.rules.seed, account))
 
     def _spec(self, model: str) -> ModelSpec:
-        spec = self.catalog.find(model)
+        spec = self.catalog.find(model) or self._stand_ins.get(model)
         assert spec is not None, model
         return spec
+
+    def _stand_in(self, model: str, region: str) -> ModelSpec | None:
+        """For a model nobody knows, if the user asked for it: the most similar one under the unknown name."""
+        if self.rules.unknown_models == "vendor":
+            return None
+        if model not in self._stand_ins and len(self._stand_ins) < _MOST_STAND_INS:
+            like = gate.most_like(model, self.catalog.names)
+            spec = self.catalog.find(like) if like else None
+            if spec is not None:
+                _log.warning("%.80s is not known; it is treated like %s", model, like)
+                self._stand_ins[model] = spec._replace(name=model, regions=(*spec.regions, region), aliases=())
+        return self._stand_ins.get(model)
 
     def _view(self, model: str) -> ModelView:
         view = self._views.get(model)
@@ -286,8 +305,9 @@ class Simulator:
         bucket = self._buckets[account.region]
 
         def link(task: Task, n: int) -> str:
+            file = self._spec(task.model).media.file
             expires_s = (task.ended + service.link_life_ms) // 1000
-            return links.result_link(origin, bucket, service.access_key, account.id, task.id, n, expires_s)
+            return links.result_link(origin, bucket, service.access_key, account.id, task.id, n, file, expires_s)
 
         return link
 

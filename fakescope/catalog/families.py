@@ -35,19 +35,21 @@ class _Family(NamedTuple):
     source: Source
     shapes: Mapping[str, dict[str, Any]]
     tiers: Mapping[str, tuple[str, ...]]
+    utc_offset_ms: int
 
 
 _SHARED = ("title", "path", "sync_path", "mode", "problems", "wording", "phases", "metrics", "needs_parameters")
 
 
-def read_family(file: Table) -> list[ModelSpec]:
+def read_family(file: Table, utc_offset_ms: int) -> list[ModelSpec]:
+    """The specs of the models of one file, aliases included. Raises CatalogError."""
     table = file.table("family")
     sizes = table.table("tiers", {})
     tiers = {tier: sizes.words(tier) for tier in sizes.names}
     shapes: dict[str, dict[str, Any]] = dict(file.take("shape", dict, {}))
     for key in ("output", "rejected", "usage"):
         shapes[key] = table.take(key, dict, {})
-    family = _Family(table, table.basis(None), table.source(None), shapes, tiers)
+    family = _Family(table, table.basis(None), table.source(None), shapes, tiers, utc_offset_ms)
     specs = [spec for model in file.tables("model") for spec in _model(model, family)]
     for key in ("name", "checked", "input", "parameters", "pace", "media", "constraints", *_SHARED):
         table.take(key, object, None)
@@ -79,7 +81,8 @@ def _model(table: Table, family: _Family) -> Iterator[ModelSpec]:
         limits=_limits(table.table("limits"), basis, source),
         pace=_pace(own("pace").table("pace")),
         phases=own("phases").take("phases", bool, False),
-        metrics=own("metrics").take("metrics", bool, False),
+        metrics=_metrics(own("metrics")),
+        utc_offset_ms=family.utc_offset_ms,
         media=_media(own("media").table("media"), position),
         fields=fields,
         position=position,
@@ -151,7 +154,7 @@ def _rule(row: Table, tiers: Mapping[str, tuple[str, ...]]) -> Rule:
                 side_px=row.bounds("side_px"),
                 area_px=row.bounds("area_px"),
                 ratio=row.bounds("ratio"),
-                words=row.words("words", []),
+                words=row.take("words", dict, {}),
             )
         case "media":
             return _media_rule(row)
@@ -161,7 +164,13 @@ def _rule(row: Table, tiers: Mapping[str, tuple[str, ...]]) -> Rule:
         case "assets":
             types = row.table("types")
             counts = {word: types.bounds(word) for word in types.names}
-            return rules.Assets(url=_media_rule(row), types=counts, count=row.bounds("count"))
+            return rules.Assets(
+                url=_media_rule(row),
+                types=counts,
+                count=row.bounds("count"),
+                needs=row.words("needs", []),
+                apart=row.take("apart", dict, {}),
+            )
         case "list":
             item = row.table("item")
             rule = rules.ListRule(
@@ -177,6 +186,18 @@ def _rule(row: Table, tiers: Mapping[str, tuple[str, ...]]) -> Rule:
             return rules.Reference(prefix=row.take("prefix", str))
         case kind:
             return RULES[kind]()
+
+
+_STATUSES = ("PENDING", "RUNNING", "SUCCEEDED", "FAILED")
+
+
+def _metrics(table: Table) -> frozenset[str]:
+    """The statuses in which `task_metrics` is shown: all for true, none for false, or those of a list."""
+    given: Any = table.take("metrics", (bool, list), False)
+    statuses = (_STATUSES if given else ()) if isinstance(given, bool) else table.words("metrics")
+    if unknown := [status for status in statuses if status not in _STATUSES]:
+        raise table.fail(f"metrics: {unknown[0]!r} is not one of {', '.join(_STATUSES)}")
+    return frozenset(statuses)
 
 
 def _media_rule(row: Table) -> rules.MediaRule:
@@ -197,8 +218,10 @@ def _media_rule(row: Table) -> rules.MediaRule:
 
 def _media(table: Table, position: Mapping[str, int]) -> Media:
     def paths(key: str) -> tuple[str, ...]:
-        given = table.take(key, list, [])
-        return tuple(_path(table, path, position) for path in given)
+        """Paths of files, of lists of files, or of one type in a list of assets: `input.media.video`."""
+        for path in (given := table.words(key, [])):
+            _path(table, path if path in position else path.rpartition(".")[0], position)
+        return given
 
     results: Any = table.take("results", (int, str), 1)
     seconds: Any = table.take("seconds", (int, list), None)
@@ -286,6 +309,7 @@ def _nodes(table: Table, position: Mapping[str, int]) -> tuple[Node, ...]:
 
 def _node(key: str, row: Table, position: Mapping[str, int]) -> Node:
     cast = row.one_of("as", ("integer", "number", "text"), "") if "as" in row else ""
+    each = row.take("each", bool, False)
     if "constant" in row:
         node = Node(key, "constant", constant=row.take("constant", object))
     elif "fact" in row:
@@ -296,10 +320,10 @@ def _node(key: str, row: Table, position: Mapping[str, int]) -> Node:
     elif "seconds_of" in row:
         node = Node(key, "seconds_of", at=position[_path(row, row.take("seconds_of", str), position)], cast=cast)
     else:
-        each, wrap = row.take("each", bool, False), row.take("wrap", bool, False)
+        wrap = row.take("wrap", bool, False)
         return Node(key, "object", children=_nodes(row, position), each=each, wrap=wrap)
     row.done()
-    return node
+    return node._replace(each=each)
 
 
 def _prices(table: Table, position: Mapping[str, int], basis: str, source: Source) -> Iterator[Price]:

@@ -7,7 +7,7 @@ forty. Which file a model is in is read off the text, by one pattern; a test com
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -36,9 +36,16 @@ _PATH = re.compile(r'^(?:sync_)?path\s*=\s*"([^"]+)"', re.MULTILINE)
 _ALIAS = re.compile(r'\bname = "([^"]+)"')
 
 
-def load(folder: Path = HERE) -> Catalog:
-    """The catalogue in `folder`: `service.toml`, `errors.toml` and `models/*.toml`."""
-    return Catalog(folder)
+def load(folder: Path = HERE, overlays: Sequence[Path] = ()) -> Catalog:
+    """The catalogue in `folder`: `service.toml`, `errors.toml` and `models/*.toml`.
+
+    Family files in `overlays` are laid over it: their models come to the others, or in the place of those of the same
+    name. Raises CatalogError, for an overlay at once.
+    """
+    catalog = Catalog(folder)
+    for file in overlays:
+        catalog.lay_over(file)
+    return catalog
 
 
 class Catalog:
@@ -49,15 +56,28 @@ class Catalog:
         self._file_of: dict[str, Path] = {}
         self._specs: dict[str, ModelSpec] = {}
         self.paths: dict[str, None] = {}
-        for file in sorted((folder / "models").glob("*.toml")):
-            text = file.read_text("utf-8")
-            for name, aliases in _MODEL.findall(text):
-                for known in (name, *_ALIAS.findall(aliases)):
-                    if known in self._file_of:
-                        raise CatalogError(f"{file.name}: model {known} is already in {self._file_of[known].name}")
-                    self._file_of[known] = file
-            self.paths.update(dict.fromkeys(_PATH.findall(text)))
         self.service = _service(parse(folder / "service.toml"))
+        for file in sorted((folder / "models").glob("*.toml")):
+            for known in self._note(file):
+                if known in self._file_of:
+                    raise CatalogError(f"{file.name}: model {known} is already in {self._file_of[known].name}")
+                self._file_of[known] = file
+
+    def _note(self, file: Path) -> list[str]:
+        """Note the paths of a family, and give the names of its models, from the text alone."""
+        text = file.read_text("utf-8")
+        self.paths.update(dict.fromkeys(_PATH.findall(text)))
+        return [known for name, aliases in _MODEL.findall(text) for known in (name, *_ALIAS.findall(aliases))]
+
+    def lay_over(self, file: Path) -> None:
+        """Take the models of a user's family file, whole, in the place of ours. Raises CatalogError."""
+        for spec in read_family(parse(file), self.service.utc_offset_ms):
+            self._specs[spec.name], self._file_of[spec.name] = spec, file
+            unknown = [name for name in spec.regions if name not in self.service.regions]
+            if unknown or spec.wording not in self._texts.wordings:
+                what = f"region {unknown[0]!r}" if unknown else f"wording {spec.wording!r}"
+                raise CatalogError(f"{file}: model {spec.name}: there is no {what}")
+            self.paths.update(dict.fromkeys(filter(None, (spec.path, spec.sync_path))))
 
     @property
     def names(self) -> Collection[str]:
@@ -68,7 +88,7 @@ class Catalog:
         """The spec of the model with this name or alias, or None. An alias gives a spec that carries its own name."""
         spec = self._specs.get(name)
         if spec is None and name in self._file_of:
-            self._specs.update((s.name, s) for s in read_family(parse(self._file_of[name])))
+            self._specs.update((s.name, s) for s in read_family(parse(self._file_of[name]), self.service.utc_offset_ms))
             spec = self._specs[name]
         return spec
 

@@ -7,7 +7,7 @@ words are looked up in a row's `says`, then in the family's wording, which name 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Protocol
 
@@ -31,6 +31,7 @@ __all__ = [
     "Rule",
     "Size",
     "Text",
+    "details",
 ]
 
 
@@ -233,30 +234,37 @@ class Size(Choice):
 class Pixels(_Plain):
     """`width*height` that is free within bounds on each side, on the area, or on width divided by height.
 
-    `words` are tiers that may stand for a size, such as 1K.
+    `words` are tiers that may stand for a size, such as 1K, and the size each makes when nothing else decides it.
     """
 
     __slots__ = ("area_px", "ratio", "side_px", "words")
     kind = "pixels"
     _FORM = re.compile(r"([1-9][0-9]{0,5})\*([1-9][0-9]{0,5})")
 
-    def __init__(self, *, side_px: Bounds, area_px: Bounds, ratio: Bounds, words: tuple[str, ...] = ()) -> None:
-        self.side_px, self.area_px, self.ratio, self.words = side_px, area_px, ratio, words
+    def __init__(
+        self, *, side_px: Bounds, area_px: Bounds, ratio: Bounds, words: Mapping[str, str] | None = None
+    ) -> None:
+        self.side_px, self.area_px, self.ratio, self.words = side_px, area_px, ratio, words or {}
 
     def check(self, value: object) -> str | None:
         if type(value) is not str:
             return "type"
         if value in self.words:
             return None
-        match = self._FORM.fullmatch(value)
-        if match is None:
+        sides = self.sides(value)
+        if sides is None:
             return "format"
-        width, height = int(match[1]), int(match[2])
+        width, height = sides
         if not (self.side_px.hold(width) and self.side_px.hold(height)):
             return "side"
         if not self.area_px.hold(width * height):
             return "area"
         return None if self.ratio.hold(width / height) else "ratio"
+
+    def sides(self, value: str) -> tuple[int, int] | None:
+        """Width and height in a text `width*height`; None for any other text."""
+        match = self._FORM.fullmatch(value)
+        return None if match is None else (int(match[1]), int(match[2]))
 
     def allowed(self) -> str:
         limits = {"each side": self.side_px, "area": self.area_px, "width/height": self.ratio}
@@ -480,13 +488,24 @@ class Messages(_Plain):
 
 
 class Assets(_Plain):
-    """A list of `{"type": …, "url": …}`: how many of each type, and how many in all."""
+    """A list of `{"type": …, "url": …}`: how many of each type, and how many in all.
 
-    __slots__ = ("count", "types", "url")
+    At least one type of `needs` must be there; `apart` says which types a type cannot stand beside.
+    """
+
+    __slots__ = ("apart", "count", "needs", "types", "url")
     kind = "assets"
 
-    def __init__(self, *, url: MediaRule, types: dict[str, Bounds], count: Bounds) -> None:
-        self.url, self.types, self.count = url, types, count
+    def __init__(
+        self,
+        *,
+        url: MediaRule,
+        types: dict[str, Bounds],
+        count: Bounds,
+        needs: tuple[str, ...] = (),
+        apart: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        self.url, self.types, self.count, self.needs, self.apart = url, types, count, needs, apart or {}
 
     def check(self, value: object) -> str | None:
         if type(value) is not list or not all(isinstance(item, dict) for item in value):
@@ -498,6 +517,10 @@ class Assets(_Plain):
             return "type"
         if not self.count.hold(len(value)) or not all(b.hold(found.count(word)) for word, b in self.types.items()):
             return "count"
+        if any(word in found and other in found for word, others in self.apart.items() for other in others):
+            return "apart"
+        if self.needs and not any(word in found for word in self.needs):
+            return "needs"
         return next((mistake for item in value if (mistake := self._url(item.get("url")))), None)
 
     def _url(self, url: object) -> str | None:
@@ -508,10 +531,8 @@ class Assets(_Plain):
         return f"a list, {self.count} items, of {kinds}; each: {self.url.allowed()}"
 
     def slots(self) -> dict[str, object]:
-        names = [repr(word) for word in self.types]
-        shown = " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
         low, high = self.count.ends
-        return {"allowed": shown, "low": _plain(low), "high": _plain(high)}
+        return {"allowed": _quoted(self.types), "low": _plain(low), "high": _plain(high)}
 
 
 class Reference(_Plain):
@@ -549,6 +570,31 @@ RULES: dict[str, type[Rule]] = {
     "text": Text,
 }
 """Kind → rule. A new kind is one class here, one line in this table and one in the loader."""
+
+
+def details(rule: Rule, value: object) -> dict[str, object]:
+    """What a problem's text can say besides a rule's slots, and about the value itself.
+
+    {quoted} choices as 'a', 'b' or 'c'; {width}, {height}, {area} of a size; {count} of pictures in a message or of
+    assets; {index} of the first asset whose type is wrong.
+    """
+    match rule, value:
+        case Choice(), _:
+            return {"quoted": _quoted(rule.values)}
+        case Pixels(), str() if sides := rule.sides(value):
+            return {"width": sides[0], "height": sides[1], "area": sides[0] * sides[1]}
+        case Messages(), [{"content": list(content)}]:
+            return {"count": sum(isinstance(item, dict) and "image" in item for item in content)}
+        case Assets(), list():
+            known = [isinstance(item, dict) and item.get("type") in rule.types for item in value]
+            return {"count": len(value), "index": known.index(False) if False in known else 0}
+    return {}
+
+
+def _quoted(values: Iterable[str]) -> str:
+    """'a', 'b' or 'c', as the vendor's newer services write it."""
+    names = [repr(value) for value in values]
+    return " or ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def _one_of(values: tuple[object, ...]) -> str:

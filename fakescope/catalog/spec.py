@@ -116,7 +116,8 @@ class Constraint(NamedTuple):
 class Node(NamedTuple):
     """One key of an answer.
 
-    With children it is an object; `each` makes it a list with one entry per result, `wrap` a list of just that object.
+    With children it is an object; `each` makes it (or a leaf) a list with one entry per result, `wrap` a list of just
+    that object.
     A leaf shows a fact, a constant, the value of a field (`at`), that value in other `words`, or the seconds of the
     file in a field; `cast` turns it into an integer, a number or a text.
     """
@@ -206,7 +207,8 @@ class ModelSpec(NamedTuple):
     limits: Limits
     pace: Pace
     phases: bool
-    metrics: bool
+    metrics: frozenset[str]
+    utc_offset_ms: int
     media: Media
     fields: tuple[Field, ...]
     position: Mapping[str, int]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +22,8 @@ Fact = Callable[[Task, int, Link], Any]
 """From a task, which of its results, and where they are, to a JSON value; None means that the key is absent."""
 
 Shape = Callable[[Task, Link], dict[str, Any]]
+
+_VIDEO = re.compile(r"data:video|[^?#]*\.(?:mp4|mov|avi)(?:[?#]|$)", re.IGNORECASE)
 
 REFERENCE = "AACT."
 """How an identifier begins that a task returns for a later one; the task's id follows."""
@@ -85,6 +89,9 @@ def _object(nodes: tuple[Node, ...], spec: ModelSpec) -> Callable[[Task, int, Li
 
 
 def _value_of(node: Node, spec: ModelSpec) -> Fact:
+    if node.each and node.kind != "object":
+        one_each, count = _value_of(node._replace(each=False), spec), _count(spec)
+        return lambda task, _n, link: [one_each(task, n, link) for n in range(count(task, 0, link))]
     match node.kind:
         case "constant":
             return _always(node.constant)
@@ -196,7 +203,7 @@ def _input_seconds(spec: ModelSpec) -> Fact:
         files = [file for at in ats for file in _as_list(task.values[at])]
         cap = caps[min(len(files), len(caps)) - 1] if files and caps else float("inf")
         lengths = [_length(file, Bounds(1, 30)) for file in files if _is_video(file)]
-        return round(sum(min(length, cap) for length in lengths), 2)
+        return _tidy(sum(min(length, cap) for length in lengths))
 
     return billed
 
@@ -205,7 +212,7 @@ def _total_seconds(spec: ModelSpec) -> Fact:
     given, made = _input_seconds(spec), _output_seconds(spec)
     if not spec.media.billed_seconds:
         return made
-    return lambda task, n, link: given(task, n, link) + made(task, n, link)
+    return lambda task, n, link: _tidy(given(task, n, link) + made(task, n, link))
 
 
 def _file_seconds(spec: ModelSpec, at: int) -> Fact:
@@ -222,8 +229,14 @@ def _length(file: str, bounds: Bounds) -> float:
     return round(low + (high - low) * (0.1 + 0.8 * fraction(file, "seconds")), 2)
 
 
+def _tidy(seconds: float) -> float:
+    """Two places at most, and none where they are zero."""
+    seconds = round(seconds, 2)
+    return int(seconds) if float(seconds).is_integer() else seconds
+
+
 def _is_video(file: str) -> bool:
-    return file.partition("?")[0].lower().endswith((".mp4", ".mov", ".avi")) or file.startswith("data:video")
+    return bool(_VIDEO.match(file))
 
 
 def _as_list(value: Any) -> Sequence[str]:
@@ -260,6 +273,14 @@ def _wide_box(spec: ModelSpec) -> Fact:
     return lambda task, n, link: [100, 20, 676, 788] if ratio(task, n, link) == "3:4" else [100, 20, 868, 788]
 
 
+def _started(spec: ModelSpec) -> Fact:
+    def started(task: Task, _n: int, _link: Link) -> str:
+        at = datetime.fromtimestamp((task.timeline.instants[1] + spec.utc_offset_ms) // 1000, UTC)
+        return at.strftime("%Y-%m-%d %H:%M:%S")
+
+    return started
+
+
 BUILDERS: dict[str, Callable[[ModelSpec], Fact]] = {
     "prompt": _prompt,
     "rewritten_prompt": _rewritten_prompt,
@@ -277,6 +298,6 @@ BUILDERS: dict[str, Callable[[ModelSpec], Fact]] = {
     "box_ratio": _box_ratio,
     "face_box": lambda _spec: _always([302, 286, 610, 593]),
     "wide_box": _wide_box,
-    "started": lambda _spec: lambda task, _n, _link: task.timeline.instants[1],
+    "started": _started,
 }
 """One builder per name in `catalog.spec.FACTS`; a test compares the two."""

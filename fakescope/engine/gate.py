@@ -14,7 +14,7 @@ from fakescope.catalog.spec import ModelSpec
 from fakescope.engine.task import Account, Draft
 from fakescope.engine.vendor_error import VendorError
 
-__all__ = ["CHECKS", "check", "is_synchronous", "model_of", "nearest"]
+__all__ = ["CHECKS", "check", "is_synchronous", "model_of", "most_like", "nearest"]
 
 
 def model_of(draft: Draft) -> str:
@@ -43,8 +43,14 @@ def check(spec: ModelSpec | None, account: Account, draft: Draft, names: Iterabl
 
 def nearest(given: str, known: Iterable[str]) -> str:
     """A sentence that offers the nearest known name, or nothing."""
-    found = get_close_matches(given, list(known), n=1, cutoff=0.5)
-    return f" Did you mean {found[0]}?" if found else ""
+    found = most_like(given, known)
+    return f" Did you mean {found}?" if found else ""
+
+
+def most_like(given: str, known: Iterable[str]) -> str:
+    """The known name that is most similar, the newest of equals, or nothing if none is."""
+    found = get_close_matches(given[:80], sorted(known, reverse=True), n=1, cutoff=0.5)
+    return found[0] if found else ""
 
 
 def _no_such_model(spec: ModelSpec | None, account: Account, draft: Draft, names: Iterable[str]) -> VendorError:

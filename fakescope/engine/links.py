@@ -26,9 +26,11 @@ class Target(NamedTuple):
     expires_s: int
 
 
-def result_link(origin: str, bucket: str, access_key: str, account: str, task_id: str, n: int, expires_s: int) -> str:
+def result_link(
+    origin: str, bucket: str, access_key: str, account: str, task_id: str, n: int, file: str, expires_s: int
+) -> str:
     """The address of a task's n-th result. `origin` is scheme and host as the client sees them."""
-    path = f"/{bucket}/1d/{task_id[:2]}/{task_id[:8]}/{task_id}-{n}.mp4"
+    path = f"/{bucket}/1d/{task_id[:2]}/{task_id[:8]}/{task_id}-{n}.{file}"
     signed = _signature(path, account, expires_s)
     return f"{origin}{path}?Expires={expires_s}&OSSAccessKeyId={access_key}{account}&Signature={signed}"
 

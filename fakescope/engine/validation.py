@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from reprlib import repr as shortened
 from typing import Any
 
+from fakescope.catalog.rules import details
 from fakescope.catalog.spec import Condition, Constraint, Field, ModelSpec, ProblemText
 from fakescope.engine.task import Draft, Problem, Submission
 
@@ -18,10 +19,11 @@ Given = list[Any]
 _NOTHING: dict[int, str] = {}
 
 
-def validate(spec: ModelSpec, draft: Draft, text_of: TextOf) -> Submission | Problem:
+def validate(spec: ModelSpec, draft: Draft, text_of: TextOf, *, lenient: bool = False) -> Submission | Problem:
     """One value per field of the spec. null is the same as leaving a field out; unknown fields are ignored.
 
     First what is ignored, which takes its default and is not looked at; then field by field; then between fields.
+    A `lenient` look finds nothing wrong: a value that breaks its rule counts as left out.
     """
     given = _given(spec, draft)
     needed: set[int] = set()
@@ -38,8 +40,10 @@ def validate(spec: ModelSpec, draft: Draft, text_of: TextOf) -> Submission | Pro
     uncut = _NOTHING
     for i, field in enumerate(spec.fields):
         value = given[i]
+        if lenient and value is not None and field.rule.check(value) is not None:
+            value = None
         if value is None:
-            if field.required or i in needed:
+            if (field.required or i in needed) and not lenient:
                 return problem_of(spec, field, "missing", None, text_of)
             values.append(field.default)
             continue
@@ -47,18 +51,30 @@ def validate(spec: ModelSpec, draft: Draft, text_of: TextOf) -> Submission | Pro
         mistake = rule.check(value)
         if mistake is not None:
             return problem_of(spec, field, mistake, value, text_of)
-        if rule.kind == "media" and value.startswith("oss://") and not draft.resolves_oss:
+        if not draft.resolves_oss and rule.kind in _WITH_FILES and _names_upload(value):
             return problem_of(spec, field, "scheme", value, text_of)
         accepted = rule.accept(value)
         if accepted is not value and accepted != value and value.__class__ is str:
             uncut = {**uncut, i: value}
         values.append(accepted)
-    for constraint in spec.constraints:
+    for constraint in () if lenient else spec.constraints:
         check = _BETWEEN.get(constraint.kind)
         if check is not None and _applies(constraint, given, spec) and not check(constraint, given):
             field = spec.fields[constraint.fields[0]]
             return problem_of(spec, field, constraint.says, given[constraint.fields[0]], text_of)
     return Submission(tuple(values), uncut)
+
+
+_WITH_FILES = frozenset(("assets", "list", "media", "messages"))
+
+
+def _names_upload(value: Any) -> bool:
+    """Whether an address somewhere in the value is one of an upload."""
+    if isinstance(value, str):
+        return value.startswith("oss://")
+    return any(
+        map(_names_upload, value.values() if isinstance(value, dict) else value if isinstance(value, list) else ())
+    )
 
 
 def _given(spec: ModelSpec, draft: Draft) -> Given:
@@ -135,10 +151,11 @@ def problem_of(spec: ModelSpec, field: Field, mistake: str, value: object, text_
     """The vendor's words for a mistake, and what the person who made it would want to know."""
     text = text_of(spec, field, mistake)
     slots = {"field": field.name, "path": field.path, "given": _shown(value), **field.rule.slots()}
+    slots |= details(field.rule, value)
     basis = "seen" if spec.name in text.seen_for else text.basis
     what = "is missing" if value is None else f"is {_shown(value)!r}"
     hint = f"{field.path} {what}; {spec.name} takes {field.rule.allowed()}."
-    if mistake == "scheme" and isinstance(value, str) and value.startswith("oss://"):
+    if mistake == "scheme" and _names_upload(value):
         hint = f"{field.path} is an oss:// address: send the header X-DashScope-OssResourceResolve: enable."
     return Problem(text.code, text.message.format_map(slots), f"{field.path}:{mistake}", hint, basis)
 

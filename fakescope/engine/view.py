@@ -52,7 +52,7 @@ class ModelView:
         if status is TaskStatus.UNKNOWN:
             return unknown(task.id, now)
         instants = task.timeline.instants
-        metrics = self._counts(task, status, link) if self._metrics else None
+        metrics = self._counts(task, status, link) if status in self._metrics else None
         match status:
             case TaskStatus.SUCCEEDED:
                 output = (self._rejected if task.outcome.rejected else self._output)(task, link)

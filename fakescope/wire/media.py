@@ -1,4 +1,4 @@
-"""What result links point to: until media are made to order, one small film that every player can show."""
+"""What result links point to: until media are made to order, one small film or picture that everything can show."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from fakescope.wire.http import Answer, Header, Receive, Scope, Send, header, se
 
 __all__ = ["MediaApp"]
 
-_FILM = Path(__file__).parent / "film.mp4"
+_HERE = Path(__file__).parent
+_FILES = {
+    "mp4": ("film.mp4", b"video/mp4"),
+    "png": ("picture.png", b"image/png"),
+    "jpg": ("picture.jpg", b"image/jpeg"),
+}
 _RANGE = re.compile(rb"bytes=(\d{0,12})-(\d{0,12})")
 
 
@@ -20,7 +25,7 @@ class MediaApp:
 
     def __init__(self, simulator: Simulator, extra: tuple[Header, ...]) -> None:
         self._simulator, self._extra = simulator, extra
-        self._film: bytes | None = None
+        self._read: dict[str, bytes] = {}
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         await send_answer(send, await self._answer(scope))
@@ -35,24 +40,25 @@ class MediaApp:
             return self._error(403, "SignatureDoesNotMatch", why)
         if await self._simulator.has_expired(target):
             return self._error(403, "AccessDenied", "Request has expired.")
-        if self._film is None:
-            self._film = _FILM.read_bytes()
-        return self._file(self._film, header(scope, b"range"))
+        name, kind = _FILES.get(scope["path"].rsplit(".", 1)[-1], _FILES["mp4"])
+        if name not in self._read:
+            self._read[name] = (_HERE / name).read_bytes()
+        return self._file(self._read[name], kind, header(scope, b"range"))
 
-    def _file(self, film: bytes, wanted: bytes) -> Answer:
-        headers: list[Header] = [(b"content-type", b"video/mp4"), (b"accept-ranges", b"bytes"), *self._extra]
+    def _file(self, content: bytes, kind: bytes, wanted: bytes) -> Answer:
+        headers: list[Header] = [(b"content-type", kind), (b"accept-ranges", b"bytes"), *self._extra]
         match = _RANGE.fullmatch(wanted)
         first, last = match.groups() if match else (b"", b"")
         if not (first or last) or (first and last and int(last) < int(first)):
-            return Answer(200, headers, film)  # no range, or none that makes sense: the whole file
+            return Answer(200, headers, content)  # no range, or none that makes sense: the whole file
         if not first:  # the last so many bytes
-            start, stop = max(0, len(film) - int(last)), len(film)
+            start, stop = max(0, len(content) - int(last)), len(content)
         else:
-            start, stop = int(first), min(int(last) + 1 if last else len(film), len(film))
+            start, stop = int(first), min(int(last) + 1 if last else len(content), len(content))
         if start >= stop:
-            return Answer(416, [(b"content-range", b"bytes */%d" % len(film)), *self._extra], b"")
-        headers.append((b"content-range", b"bytes %d-%d/%d" % (start, stop - 1, len(film))))
-        return Answer(206, headers, film[start:stop])
+            return Answer(416, [(b"content-range", b"bytes */%d" % len(content)), *self._extra], b"")
+        headers.append((b"content-range", b"bytes %d-%d/%d" % (start, stop - 1, len(content))))
+        return Answer(206, headers, content[start:stop])
 
     def _error(self, status: int, code: str, message: str) -> Answer:
         body = (
