@@ -219,15 +219,19 @@ def _no_proxy() -> Iterable[str]:
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.option("--test-values", is_flag=True, help="Keys and prompts that provoke what the vendor does.")
-def _models(name: str | None, as_json: bool, test_values: bool) -> None:
+@click.option("--markdown", "as_markdown", is_flag=True, help="The whole catalogue as one document.")
+def _models(name: str | None, as_json: bool, test_values: bool, as_markdown: bool) -> None:
     """List the models, or say what one accepts: fields, limits, prices, and how we know."""
     # Deferred: other commands read no catalogue.
     from fakescope.catalog import load as load_catalog
-    from fakescope.catalog.describe import families, model, test_value_rows
+    from fakescope.catalog.describe import families, markdown, model, test_value_rows
     from fakescope.engine.gate import nearest
 
-    catalog = load_catalog()
-    if test_values:
+    settings = load({}, os.environ, Path.cwd())
+    catalog = load_catalog(overlays=[Path(file) for file in settings.catalog])
+    if as_markdown:
+        click.echo(markdown(catalog), nl=False)
+    elif test_values:
         _print(test_value_rows(catalog.service), as_json)
     elif name is None:
         _print(families(catalog), as_json)
@@ -238,6 +242,29 @@ def _models(name: str | None, as_json: bool, test_values: bool) -> None:
                 f"{name!r} is not a known model.{nearest(name, catalog.names)} `fakescope models` lists them"
             )
         _print(model(spec), as_json)
+
+
+@_command.command("explain")
+@click.argument("word")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def _explain(word: str, as_json: bool) -> None:
+    """Say what is known of a refusal: by its code, or by the rule id of X-Fakescope-Rule.
+
+    \b
+    fakescope explain Throttling.RateQuota
+    fakescope explain parameters.size:choice
+    """
+    # Deferred: other commands read no catalogue.
+    from fakescope.catalog import load as load_catalog
+    from fakescope.catalog.describe import explain
+    from fakescope.engine.gate import nearest
+
+    catalog = load_catalog()
+    found = explain(catalog, word)
+    if not found:
+        known = [*catalog.refusals, *catalog.problems, *catalog.failures, *{r.code for r in catalog.refusals.values()}]
+        raise SettingsError(f"nothing is known of {word!r}.{nearest(word, known)}")
+    _print(found, as_json)
 
 
 def _print(described: Any, as_json: bool) -> None:

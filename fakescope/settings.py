@@ -145,7 +145,7 @@ SETTINGS: tuple[Setting, ...] = (
         "unknown_models",
         _word("vendor", "nearest", "permissive"),
         "HOW",
-        "Models nobody knows: vendor (refused), nearest (as the most similar one), permissive (so, and no field is wrong).",
+        "Unknown models: vendor (refused), nearest (as the most similar), permissive (so, and no field is wrong).",
     ),
     Setting(
         "catalog", _files, "FILE,…", "Family files laid over the catalogue: new models, or others of the same name."
@@ -172,7 +172,8 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], folder: Path) -> 
         elif setting.variable in environ:
             values[setting.name] = _read(setting, environ[setting.variable], setting.variable)
         elif given is not None:
-            shown = str(given).lower() if isinstance(given, bool) else str(given)
+            shown = ",".join(map(str, given)) if isinstance(given, list) else str(given)
+            shown = shown.lower() if isinstance(given, bool) else shown
             values[setting.name] = _read(setting, shown, f"{file}: {setting.name}")
     if data:
         known = ", ".join(["account", *(setting.name for setting in SETTINGS)])

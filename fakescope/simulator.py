@@ -14,9 +14,10 @@ from fakescope import clock as clocks
 from fakescope.catalog.loader import Catalog
 from fakescope.catalog.spec import ModelSpec
 from fakescope.clock import Clock, ClockSetting, Instant
-from fakescope.engine import gate, lifecycle, links
+from fakescope.engine import gate, ledger, lifecycle, links
 from fakescope.engine.admission import is_over
 from fakescope.engine.facts import REFERENCE, Link
+from fakescope.engine.ledger import Bills
 from fakescope.engine.lifecycle import Needs
 from fakescope.engine.scenario import outcome_of
 from fakescope.engine.task import SUCCESS, Account, Draft, Lane, Outcome, Problem, Submission, Task, TaskStatus
@@ -93,6 +94,7 @@ class Simulator:
         self._buckets = {r.name: r.result_host.partition(".")[0] for r in catalog.service.regions.values()}
         self._views: dict[str, ModelView] = {}
         self._stand_ins: dict[str, ModelSpec] = {}
+        self._settled: dict[str, Bills] = {}  # for tasks that the store has forgotten, and calls answered at once
         self._ids: dict[str, IdSource] = {}
         self._calls: dict[tuple[str, str], deque[Instant]] = {}
 
@@ -119,9 +121,14 @@ class Simulator:
             task = Task(plan.task_id, model, plan.values, plan.uncut, plan.outcome, timeline)
             kept = () if at_once else (task,)
             try:
-                await self._store.commit(account.id, model, version, Lane(slots, recent), kept, now - self._life_ms)
+                gone = await self._store.commit(
+                    account.id, model, version, Lane(slots, recent), kept, now - self._life_ms
+                )
             except StoreConflict:
                 continue
+            if gone or at_once:
+                settled = self._settled.setdefault(account.id, {})
+                ledger.add(settled, [*gone, task] if at_once else gone, self._spec, now)
             if at_once:
                 return task, self._view(model).at(task, task.ended, self._life_ms, self._link(account, origin))
             # Whatever the speed, the answer to a submission says PENDING.
@@ -156,9 +163,10 @@ class Simulator:
             queue = await self._store.read_queue(account.id, model, now)
             changed, lane = lifecycle.plan_without(task, queue, lane, self._needs_of, now, self._life_ms)
             try:
-                await self._store.commit(account.id, model, version, lane, changed, now - self._life_ms)
+                gone = await self._store.commit(account.id, model, version, lane, changed, now - self._life_ms)
             except StoreConflict:
                 continue
+            ledger.add(self._settled.setdefault(account.id, {}), gone, self._spec, now)
             return now
         raise StoreError(f"a lane moved {_TRIES} times while one cancellation was planned")
 
@@ -188,10 +196,18 @@ class Simulator:
         """As `find`, for the control API: any stretch of the list."""
         return await self._find(account, wanted, offset, limit, origin, await self.now(account.id))
 
+    async def bills(self, account: str) -> Bills:
+        """What the account would have paid so far, by model, in order of their names."""
+        now = await self.now(account)
+        bills = dict(self._settled.get(account, {}))
+        ledger.add(bills, await self._store.find(account, 0, now), self._spec, now)
+        return dict(sorted(bills.items()))
+
     async def reset(self, account: str) -> None:
         """A new world for the account: no tasks, real time, and ids from the seed's beginning."""
         await self._store.reset(account)
         self._ids.pop(account, None)
+        self._settled.pop(account, None)
         for call in ("fetch", "list", "cancel"):
             self._calls.pop((account, call), None)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import orjson
@@ -72,11 +73,20 @@ def create_admin(simulator: Simulator, account_of: Callable[[Any], Account], abo
         rows = [_task(row, simulator) for row in page.rows]
         return _json({"total": page.total, "tasks": rows}, {"X-Total-Count": str(page.total)})
 
+    async def ledger(request: Request) -> Response:
+        bills = await simulator.bills(account_of(request.scope).id)
+        models = {
+            model: {"succeeded": bill.succeeded, "cost_cny": str(bill.cny), "unpriced": bill.unpriced}
+            for model, bill in bills.items()
+        }
+        return _json({"cost_cny": str(sum((bill.cny for bill in bills.values()), Decimal(0))), "models": models})
+
     routes = [
         Route("/_fakescope/health", _guarded(health), methods=["GET"]),
         Route("/_fakescope/clock", _guarded(read_clock), methods=["GET"]),
         Route("/_fakescope/clock", _guarded(order_clock), methods=["PUT"]),
         Route("/_fakescope/tasks", _guarded(tasks), methods=["GET"]),
+        Route("/_fakescope/ledger", _guarded(ledger), methods=["GET"]),
         Route("/_fakescope/reset", _guarded(reset), methods=["POST"]),
     ]
 

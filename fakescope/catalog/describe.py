@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from fakescope.catalog.loader import Catalog
-from fakescope.catalog.spec import ModelSpec, Service
+from fakescope.catalog.spec import ModelSpec, Service, Source
 
-__all__ = ["families", "model", "test_value_rows"]
+__all__ = ["explain", "families", "markdown", "model", "test_value_rows"]
 
 
 def families(catalog: Catalog) -> dict[str, Any]:
@@ -68,3 +68,70 @@ def test_value_rows(service: Service) -> dict[str, Any]:
         ],
         "Marks in a prompt": [{"mark": p.mark, "meaning": p.meaning} for p in service.test_prompts],
     }
+
+
+def explain(catalog: Catalog, word: str) -> dict[str, Any]:
+    """Everything known under a code, a rule id (`parameters.size:choice`, `model_not_exist`) or a problem's name."""
+    found: dict[str, Any] = {}
+    for refusal in catalog.refusals.values():
+        if word in (refusal.name, refusal.code):
+            where = f"HTTP {refusal.status}"
+            found[f"refusal {refusal.name}"] = [
+                _text(refusal.code, refusal.message, where, refusal.basis, refusal.source)
+            ]
+    for problem in catalog.problems.values():
+        if word in (problem.name, problem.code):
+            found[f"problem {problem.name}"] = [
+                _text(problem.code, problem.message, "a wrong field", problem.basis, problem.source)
+            ]
+    if word in catalog.failures:
+        failure = catalog.failures[word]
+        found[f"failure {word}"] = [_text(word, failure.message, "a failed task", failure.basis, failure.source)]
+    path, _, mistake = word.partition(":")
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for spec in catalog.specs():
+        at = spec.position.get(path)
+        text = None if at is None else catalog.text_of(spec, spec.fields[at], mistake)
+        if at is not None and text is not None:
+            basis = "seen" if spec.name in text.seen_for else text.basis
+            row = _text(text.code, text.message, spec.fields[at].rule.allowed(), basis, text.source)
+            rows.setdefault(tuple(row.values()), []).append(spec.name)
+    if rows:
+        found[f"rule {word}"] = [
+            {
+                "models": ", ".join(names),
+                **dict(zip(("code", "message", "accepts", "basis", "source"), row, strict=True)),
+            }
+            for row, names in rows.items()
+        ]
+    return found
+
+
+def _text(code: str, message: str, where: str, basis: str, source: Source) -> dict[str, str]:
+    return {
+        "code": code,
+        "message": message,
+        "where": where,
+        "basis": basis,
+        "source": f"{source.document} {source.url}",
+    }
+
+
+def markdown(catalog: Catalog) -> str:
+    """The whole catalogue as a document: docs/models.md is made of it."""
+    lines = ["# Models", "", "Made from the catalogue by `fakescope models --markdown`; a test compares the two.", ""]
+    for spec in catalog.specs():
+        shown = model(spec)
+        lines += [f"## {spec.name}", ""]
+        lines += [
+            f"- {title}: {value}" for title, value in shown.items() if isinstance(value, str) and title != "model"
+        ]
+        for title in ("fields", "prices"):
+            rows = shown[title]
+            if rows:
+                lines += ["", "| " + " | ".join(rows[0]) + " |", "|" + "---|" * len(rows[0])]
+                lines += [
+                    "| " + " | ".join(str(cell).replace("|", "\\|") for cell in row.values()) + " |" for row in rows
+                ]
+        lines.append("")
+    return "\n".join(lines)

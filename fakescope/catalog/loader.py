@@ -104,6 +104,10 @@ class Catalog:
         return self._texts.refusals
 
     @property
+    def problems(self) -> Mapping[str, ProblemText]:
+        return self._texts.problems
+
+    @property
     def failures(self) -> Mapping[str, Failure]:
         """Code → the text a task fails with when that code is ordered."""
         return self._texts.failures
@@ -115,9 +119,15 @@ class Catalog:
 
     def problem(self, spec: ModelSpec, field: Field, mistake: str) -> ProblemText:
         """The vendor's words for this mistake in this field of this model."""
+        text = self.text_of(spec, field, mistake)
+        assert text is not None, (spec.name, field.path, mistake)
+        return text
+
+    def text_of(self, spec: ModelSpec, field: Field, mistake: str) -> ProblemText | None:
+        """As `problem`; None for a word that is no mistake."""
         texts = self._texts
         name = field.says.get(mistake) or texts.wordings[spec.wording].get(mistake, mistake)
-        return texts.problems[name]
+        return texts.problems.get(name)
 
     @cached_property
     def _texts(self) -> _Texts:

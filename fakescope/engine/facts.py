@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from fakescope.catalog.rules import Bounds, Box, MediaRule
+from fakescope.catalog.rules import Assets, Bounds, Box, MediaRule, Pixels
 from fakescope.catalog.spec import ModelSpec, Node, Price
 from fakescope.engine.task import Task
 from fakescope.ids import fraction
@@ -182,27 +182,32 @@ def _count(spec: ModelSpec) -> Fact:
 
 
 def _output_seconds(spec: ModelSpec) -> Fact:
-    decided = spec.media.seconds
-    if isinstance(decided, tuple):
-        files = [_file_seconds(spec, spec.position[path]) for path in decided]
-        return lambda task, n, link: min((s for f in files if (s := f(task, n, link)) is not None), default=0)
-    if "parameters.duration" not in spec.position:
-        return _always(decided)
-    at = spec.position["parameters.duration"]
-    return lambda task, _n, _link: decided if (seconds := task.values[at]) is None else seconds
+    """Seconds of the shortest of the files that decide, or those asked for; 0 and -1 leave it to the model."""
+    asked, decided = _field(spec, "parameters.duration"), spec.media.seconds
+    if not isinstance(decided, tuple):
+        return lambda task, n, link: decided if (s := asked(task, n, link)) is None or s < 1 else s
+    files = [_files(spec, path) for path in decided]
+
+    def shortest(task: Task, n: int, link: Link) -> float:
+        seconds = min((_length(file, bounds) for of, bounds in files for file in of(task)), default=0)
+        cut = asked(task, n, link)
+        return seconds if cut is None or cut < 1 else min(seconds, cut)
+
+    return shortest
 
 
 def _input_seconds(spec: ModelSpec) -> Fact:
     """Seconds of the videos given, each counted up to a cap that depends on how many files were given."""
     if not spec.media.billed_seconds:
         return _always(0)
-    ats = [spec.position[path] for path in spec.media.billed_seconds]
+    given = [_files(spec, path) for path in spec.media.billed_seconds]
+    chosen = [path not in spec.position for path in spec.media.billed_seconds]  # by type, which says that it is a video
     caps = spec.media.billed_caps
 
     def billed(task: Task, _n: int, _link: Link) -> float:
-        files = [file for at in ats for file in _as_list(task.values[at])]
+        files = [(file, b, is_video) for (of, b), is_video in zip(given, chosen, strict=True) for file in of(task)]
         cap = caps[min(len(files), len(caps)) - 1] if files and caps else float("inf")
-        lengths = [_length(file, Bounds(1, 30)) for file in files if _is_video(file)]
+        lengths = [_length(file, bounds) for file, bounds, is_video in files if is_video or _is_video(file)]
         return _tidy(sum(min(length, cap) for length in lengths))
 
     return billed
@@ -220,6 +225,20 @@ def _file_seconds(spec: ModelSpec, at: int) -> Fact:
     rule = spec.fields[at].rule
     assert isinstance(rule, MediaRule)
     return lambda task, _n, _link: None if (file := task.values[at]) is None else _length(file, rule.seconds)
+
+
+def _files(spec: ModelSpec, path: str) -> tuple[Callable[[Task], Sequence[str]], Bounds]:
+    """The files in a field, in a list, or of one type in a list of assets, and how long they may be."""
+    if path in spec.position:
+        at = spec.position[path]
+        rule = spec.fields[at].rule
+        bounds = rule.seconds if isinstance(rule, MediaRule) else Bounds(1, 30)
+        return lambda task: _as_list(task.values[at]), bounds
+    outer, _, word = path.rpartition(".")
+    at = spec.position[outer]
+    assets = spec.fields[at].rule
+    assert isinstance(assets, Assets)
+    return lambda task: [a["url"] for a in task.values[at] or () if a["type"] == word], assets.url.seconds
 
 
 def _length(file: str, bounds: Bounds) -> float:
@@ -252,9 +271,18 @@ def _lines(spec: ModelSpec) -> Fact:
     return lambda task, n, link: lines_of.get(size(task, n, link))
 
 
+def _size(spec: ModelSpec) -> Fact:
+    size = _field(spec, "parameters.size")
+    rule = spec.fields[spec.position["parameters.size"]].rule if "parameters.size" in spec.position else None
+    if not isinstance(rule, Pixels) or not rule.words:
+        return size
+    words = rule.words
+    return lambda task, n, link: words.get(asked := size(task, n, link), asked)
+
+
 def _side(which: int) -> Callable[[ModelSpec], Fact]:
     def build(spec: ModelSpec) -> Fact:
-        size = _field(spec, "parameters.size")
+        size = _size(spec)
         return lambda task, n, link: int(size(task, n, link).split("*")[which])
 
     return build
@@ -291,7 +319,7 @@ BUILDERS: dict[str, Callable[[ModelSpec], Fact]] = {
     "input_seconds": _input_seconds,
     "total_seconds": _total_seconds,
     "lines": _lines,
-    "size": lambda spec: _field(spec, "parameters.size"),
+    "size": _size,
     "width": _side(0),
     "height": _side(1),
     "sound": lambda spec: _field(spec, "parameters.audio", otherwise=spec.media.sound),

@@ -29,7 +29,7 @@ class Store(Protocol):
     Tasks are found in order of submission, by the instants from `since` up to `until`, both included.
     The queue holds a lane's tasks that had not ended, in order of submission.
     A commit fails with StoreConflict, and changes nothing, if the lane moved since it was read.
-    A commit forgets the account's tasks submitted before `forget_before`, and no others.
+    A commit forgets the account's tasks submitted before `forget_before`, and no others, and gives them back.
     A control that was committed is read back; an account without one has the clock of a new world.
     A reset forgets the account's tasks, lanes and control, and nobody else's.
     """
@@ -52,8 +52,8 @@ class Store(Protocol):
 
     async def commit(
         self, account: str, model: str, version: int, lane: Lane, tasks: Sequence[Task], forget_before: int
-    ) -> None:
-        """Write tasks and lane together, or raise StoreConflict and write nothing."""
+    ) -> Sequence[Task]:
+        """Write tasks and lane together, or raise StoreConflict and write nothing. Gives back what was forgotten."""
         ...
 
     async def read_control(self, account: str) -> ClockSetting:

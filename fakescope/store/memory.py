@@ -30,14 +30,16 @@ class _World:
         self.queues: dict[str, deque[str]] = {}
         self.control: ClockSetting = REAL
 
-    def forget(self, before: int) -> None:
+    def forget(self, before: int) -> Sequence[Task]:
         order, tasks = self.order, self.tasks
+        first = self.forgotten
         while self.forgotten < len(order) and tasks[order[self.forgotten]].submitted < before:
-            del tasks[order[self.forgotten]]
             self.forgotten += 1
+        gone = [tasks.pop(task_id) for task_id in order[first : self.forgotten]]
         if self.forgotten * 2 > len(order):
             del order[: self.forgotten]
             self.forgotten = 0
+        return gone
 
     def drop_ended(self, model: str, now: int) -> None:
         """Forget, at the front of a queue, who has ended. The rest is skipped when it is read."""
@@ -78,7 +80,7 @@ class MemoryStore:
 
     async def commit(
         self, account: str, model: str, version: int, lane: Lane, tasks: Sequence[Task], forget_before: int
-    ) -> None:
+    ) -> Sequence[Task]:
         world = self._worlds.setdefault(account, _World())
         if world.lanes.get(model, _NEW_LANE).version != version:
             raise StoreConflict(f"lane {model} moved on from version {version}")
@@ -91,7 +93,7 @@ class MemoryStore:
                 world.order.append(task.id)
                 queue.append(task.id)
                 world.drop_ended(model, task.submitted)
-        world.forget(forget_before)
+        return world.forget(forget_before)
 
     async def read_control(self, account: str) -> ClockSetting:
         world = self._worlds.get(account)
