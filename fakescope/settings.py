@@ -141,6 +141,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("log", _word("lines", "off"), "HOW", "Access lines on standard error: lines or off."),
     Setting("extra_headers", _switch, "", "Send X-Fakescope-* headers: version, and on refusals rule, hint and basis."),
+    Setting("test_values", _switch, "", "Let test keys and marks in prompts provoke what the vendor does."),
     Setting(
         "unknown_models",
         _word("vendor", "nearest", "permissive"),
@@ -150,7 +151,6 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "catalog", _files, "FILE,…", "Family files laid over the catalogue: new models, or others of the same name."
     ),
-    Setting("test_values", _switch, "", "Let test keys and marks in prompts provoke what the vendor does."),
 )
 """Every setting. `fakescope serve --help`, the environment, the file and the README read this table."""
 

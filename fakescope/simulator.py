@@ -115,7 +115,7 @@ class Simulator:
             lane, version = await self._store.read_lane(account.id, model)
             recent = self._admit(spec, lane, now)
             if plan is None:  # validated after the rate, and once, however often the lane is read
-                plan = await self._plan(account, spec, draft, at_once)
+                plan = await self._plan(account, spec, draft, at_once, now)
             slots = () if at_once else lane.free_at or self._slots(spec)
             timeline, slots = lifecycle.plan(slots, plan.needs, plan.outcome, now, self._life_ms)
             task = Task(plan.task_id, model, plan.values, plan.uncut, plan.outcome, timeline)
@@ -251,12 +251,12 @@ class Simulator:
     def _slots(self, spec: ModelSpec) -> tuple[Instant, ...]:
         return (0,) * spec.limits.running if self.rules.limits and spec.limits.running else ()
 
-    async def _plan(self, account: Account, spec: ModelSpec, draft: Draft, at_once: bool) -> _Plan:
+    async def _plan(self, account: Account, spec: ModelSpec, draft: Draft, at_once: bool, now: Instant) -> _Plan:
         """What becomes of a draft that was let through. Raises VendorError for a problem that shows at once."""
         lenient = self.rules.unknown_models == "permissive" and spec.name not in self.catalog.names
         submission = validate(spec, draft, self.catalog.problem, lenient=lenient)
         if not isinstance(submission, Problem):
-            submission = await self._resolved(account, spec, submission)
+            submission = await self._resolved(account, spec, submission, now)
         if isinstance(submission, Problem):
             outcome, submission = Outcome(submission), Submission((), {})
         else:
@@ -268,12 +268,15 @@ class Simulator:
         needs = Needs(0, 0) if at_once else self._needs(spec, task_id, outcome)
         return _Plan(task_id, *submission, outcome, needs)
 
-    async def _resolved(self, account: Account, spec: ModelSpec, submission: Submission) -> Submission | Problem:
-        """The submission, if what it refers to was made by a task of the same account."""
+    async def _resolved(
+        self, account: Account, spec: ModelSpec, submission: Submission, now: Instant
+    ) -> Submission | Problem:
+        """The submission, if what it refers to was made by a task of the same account that has succeeded."""
         for field, value in zip(spec.fields, submission.values, strict=True):
             if field.rule.kind == "reference" and value is not None:
                 task = await self._store.get(account.id, value.removeprefix(REFERENCE))
-                if task is None or task.timeline.statuses[-1] is not TaskStatus.SUCCEEDED:
+                status = task and lifecycle.status_at(task.timeline, now, self._life_ms)
+                if status is not TaskStatus.SUCCEEDED:
                     return problem_of(spec, field, "unknown", value, self.catalog.problem)
         return submission
 

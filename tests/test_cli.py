@@ -317,7 +317,7 @@ def test_models_says_what_a_model_accepts(run: Run) -> None:
     said = run("models", "wan2.2-t2v-plus").stdout
     assert re.search(r"^endpoint +POST /api/v1/services/aigc/video-generation/video-synthesis$", said, re.MULTILINE)
     assert re.search(r"^  parameters\.size +optional +one of .*832\*480.* default 1920\*1080", said, re.MULTILINE)
-    assert re.search(r"^  0\.70 CNY/s +lines 1080 ", said, re.MULTILINE)
+    assert re.search(r"^  0\.70 CNY/second +lines 1080 ", said, re.MULTILINE)
 
 
 def test_models_offers_the_nearest_name(run: Run) -> None:
@@ -342,8 +342,8 @@ def test_models_shows_the_test_values(run: Run) -> None:
     said = run("models", "--test-values").stdout
     for value in ("invalid", "arrears", "freetier", "denied", "throttled"):
         assert f"  sk-fake-{value} " in said
-    for mark in ("[fakescope:fail=CODE]", "[fakescope:stuck]", "[fakescope:seconds=N]"):
-        assert mark in said
+    for mark in ("fail=CODE", "stuck", "seconds=N", "partial=N", "reject"):
+        assert f"  [fakescope:{mark}] " in said
 
 
 # -- health, help, version, pipes

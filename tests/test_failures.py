@@ -45,11 +45,11 @@ class ContestedStore(MemoryStore):
         super().__init__()
         self.left = conflicts
 
-    async def commit(self, *args: Any) -> None:
+    async def commit(self, *args: Any) -> Any:
         if self.left > 0:
             self.left -= 1
             raise StoreConflict("lane moved on")
-        await super().commit(*args)
+        return await super().commit(*args)
 
 
 @pytest.fixture

@@ -23,6 +23,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "log": {"lines": "lines", "off": "off"},
     "extra_headers": {"yes": True, "false": False},
     "test_values": {"yes": True, "false": False},
+    "unknown_models": {"vendor": "vendor", "nearest": "nearest", "permissive": "permissive"},
+    "catalog": {"": (), "a.toml": ("a.toml",), "a.toml,b.toml": ("a.toml", "b.toml")},
 }
 WHOLE_PORT = "must be a whole number from 0 to 65535"
 WHOLE_SEED = "must be a whole number from 0 to 9223372036854775807"
@@ -38,6 +40,8 @@ BAD: dict[str, dict[str, str]] = {
     "log": dict.fromkeys(["", "on"], "must be one of lines, off"),
     "extra_headers": dict.fromkeys(["", "maybe"], "must be true or false"),
     "test_values": dict.fromkeys(["", "maybe"], "must be true or false"),
+    "unknown_models": dict.fromkeys(["", "any"], "must be one of vendor, nearest, permissive"),
+    "catalog": {},  # any text may name a file
 }
 
 
@@ -75,7 +79,7 @@ def test_a_bad_value_in_the_environment_is_told_with_its_variable(tmp_path: Path
     assert refused(tmp_path, {variable: text}) == f"{variable}: {text!r} {BAD[name][text]}"
 
 
-@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("name", [name for name in BAD if BAD[name]])
 def test_a_bad_value_in_the_file_is_told_with_its_place(tmp_path: Path, name: str) -> None:
     (tmp_path / "fakescope.toml").write_text(f'{name} = "$!"')
 
@@ -101,6 +105,8 @@ def test_without_anything_the_defaults_hold(tmp_path: Path) -> None:
         log="lines",
         extra_headers=True,
         test_values=True,
+        unknown_models="vendor",
+        catalog=(),
         accounts=(),
     )
 
@@ -211,7 +217,7 @@ def test_an_unknown_setting_is_told_with_those_that_are_known(tmp_path: Path) ->
 
     assert refused(tmp_path) == (
         "fakescope.toml: unknown setting 'prot'; known are account, host, port, speed, seed, limits, region, errors, "
-        "log, extra_headers, test_values"
+        "log, extra_headers, test_values, unknown_models, catalog"
     )
 
 

@@ -25,6 +25,13 @@ def families(catalog: Catalog) -> dict[str, Any]:
     return rows
 
 
+_WRONG_FIELDS = {
+    "task": "fail the task",
+    "submit": "are refused with HTTP 400",
+    "presence": "fail the task; missing ones are refused with HTTP 400",
+}
+
+
 def model(spec: ModelSpec) -> dict[str, Any]:
     """Everything known about one model, as rows of a table or as JSON."""
     limits = spec.limits
@@ -34,7 +41,7 @@ def model(spec: ModelSpec) -> dict[str, Any]:
         "endpoint": f"POST {spec.path}",
         "regions": ", ".join(spec.regions),
         "limits": f"{limits.submits} submissions in {limits.per_s} s, {limits.running or 'any number'} at once",
-        "wrong fields": "fail the task" if spec.problems == "task" else "are refused with HTTP 400",
+        "wrong fields": _WRONG_FIELDS[spec.problems],
         "source": f"{spec.source.document}: {spec.source.section} <{spec.source.url}>",
         "fields": [
             {
@@ -66,7 +73,7 @@ def test_value_rows(service: Service) -> dict[str, Any]:
         "Keys (alone, or followed by - and any name)": [
             {"key": k.key, "meaning": k.meaning} for k in service.test_keys
         ],
-        "Marks in a prompt": [{"mark": p.mark, "meaning": p.meaning} for p in service.test_prompts],
+        "Marks in a text or an address": [{"mark": p.mark, "meaning": p.meaning} for p in service.test_prompts],
     }
 
 

@@ -83,7 +83,7 @@ def _model(table: Table, family: _Family) -> Iterator[ModelSpec]:
         phases=own("phases").take("phases", bool, False),
         metrics=_metrics(own("metrics")),
         utc_offset_ms=family.utc_offset_ms,
-        media=_media(own("media").table("media"), position),
+        media=_media(own("media").table("media"), fields, position),
         fields=fields,
         position=position,
         places=tuple((where, key) for where, _, key in (path.partition(".") for path in position)),
@@ -216,11 +216,14 @@ def _media_rule(row: Table) -> rules.MediaRule:
     )
 
 
-def _media(table: Table, position: Mapping[str, int]) -> Media:
+def _media(table: Table, fields: tuple[Field, ...], position: Mapping[str, int]) -> Media:
     def paths(key: str) -> tuple[str, ...]:
         """Paths of files, of lists of files, or of one type in a list of assets: `input.media.video`."""
         for path in (given := table.words(key, [])):
-            _path(table, path if path in position else path.rpartition(".")[0], position)
+            outer, _, word = path.rpartition(".")
+            rule = fields[position[outer]].rule if outer in position else None
+            if not (isinstance(rule, rules.Assets) and word in rule.types):
+                _path(table, path, position)
         return given
 
     results: Any = table.take("results", (int, str), 1)

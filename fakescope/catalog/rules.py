@@ -169,7 +169,7 @@ class Integer:
         return int(value)
 
     def allowed(self) -> str:
-        return _one_of(self.values) if self.values is not None else f"a whole number {self.bounds}"
+        return _one_of(self.values) if self.values is not None else _within("a whole number", self.bounds)
 
     def slots(self) -> dict[str, object]:
         low, high = self.bounds.ends
@@ -192,7 +192,7 @@ class Number(_Plain):
         return None if self.bounds.hold(value) else "range"
 
     def allowed(self) -> str:
-        return f"a number {self.bounds}"
+        return _within("a number", self.bounds)
 
     def slots(self) -> dict[str, object]:
         low, high = self.bounds.ends
@@ -409,7 +409,7 @@ class ListRule:
         return [self.item.accept(item) for item in (value if most is None else value[: int(most)])]
 
     def allowed(self) -> str:
-        return f"a list, {self.bounds} items, each: {self.item.allowed()}"
+        return f"{_within('a list', self.bounds, ' items')}, each: {self.item.allowed()}"
 
     def slots(self) -> dict[str, object]:
         low, high = self.bounds.ends
@@ -421,7 +421,6 @@ class Box(_Plain):
 
     __slots__ = ("ratios",)
     kind = "box"
-    WITHIN = 0.05
 
     def __init__(self, *, ratios: tuple[str, ...] = ()) -> None:
         self.ratios = ratios
@@ -436,10 +435,10 @@ class Box(_Plain):
 
     def ratio_of(self, box: Sequence[int]) -> str | None:
         """Which of the ratios a box has, if any."""
-        shape = (box[2] - box[0]) / (box[3] - box[1])
+        across, down = box[2] - box[0], box[3] - box[1]
         for ratio in self.ratios:
             width, height = map(int, ratio.split(":"))
-            if abs(shape / (width / height) - 1) <= self.WITHIN:
+            if abs(across * height - down * width) * 20 <= down * width:  # in whole numbers: 105 to 100 is just inside
                 return ratio
         return None
 
@@ -595,6 +594,11 @@ def _quoted(values: Iterable[str]) -> str:
     """'a', 'b' or 'c', as the vendor's newer services write it."""
     names = [repr(value) for value in values]
     return " or ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def _within(noun: str, bounds: Bounds, unit: str = "") -> str:
+    """`a list from 1 to 3 items`, or the noun alone where there are no bounds."""
+    return noun if str(bounds) == "any" else f"{noun} {bounds}{unit}"
 
 
 def _one_of(values: tuple[object, ...]) -> str:

@@ -168,7 +168,7 @@ class Media(NamedTuple):
 
     `results` and `seconds` are numbers, or paths of the fields that decide: an integer field, or a file whose length it
     takes. Several paths: the shortest file. `billed_seconds` are paths of videos that are billed with the result, each
-    up to the cap (seconds) for as many files as were given.
+    up to the cap (seconds) for as many files as were given. A path may name a type of a list of typed files.
     """
 
     file: str = "mp4"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from fakescope.catalog.rules import Assets, Bounds, Box, MediaRule, Pixels
+from fakescope.catalog.rules import Assets, Bounds, Box, ListRule, MediaRule, Pixels
 from fakescope.catalog.spec import ModelSpec, Node, Price
 from fakescope.engine.task import Task
 from fakescope.ids import fraction
@@ -232,7 +232,8 @@ def _files(spec: ModelSpec, path: str) -> tuple[Callable[[Task], Sequence[str]],
     if path in spec.position:
         at = spec.position[path]
         rule = spec.fields[at].rule
-        bounds = rule.seconds if isinstance(rule, MediaRule) else Bounds(1, 30)
+        file = rule.item if isinstance(rule, ListRule) else rule
+        bounds = file.seconds if isinstance(file, MediaRule) else Bounds(1, 30)
         return lambda task: _as_list(task.values[at]), bounds
     outer, _, word = path.rpartition(".")
     at = spec.position[outer]

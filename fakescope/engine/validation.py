@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from reprlib import repr as shortened
 from typing import Any
 
-from fakescope.catalog.rules import details
+from fakescope.catalog.rules import Assets, ListRule, MediaRule, Messages, Rule, details
 from fakescope.catalog.spec import Condition, Constraint, Field, ModelSpec, ProblemText
 from fakescope.engine.task import Draft, Problem, Submission
 
@@ -51,8 +51,9 @@ def validate(spec: ModelSpec, draft: Draft, text_of: TextOf, *, lenient: bool = 
         mistake = rule.check(value)
         if mistake is not None:
             return problem_of(spec, field, mistake, value, text_of)
-        if not draft.resolves_oss and rule.kind in _WITH_FILES and _names_upload(value):
-            return problem_of(spec, field, "scheme", value, text_of)
+        if not draft.resolves_oss and rule.kind in _WITH_FILES and _names_upload(rule, value):
+            hint = f"{field.path} is an oss:// address: send the header X-DashScope-OssResourceResolve: enable."
+            return problem_of(spec, field, "scheme", value, text_of)._replace(hint=hint)
         accepted = rule.accept(value)
         if accepted is not value and accepted != value and value.__class__ is str:
             uncut = {**uncut, i: value}
@@ -68,13 +69,18 @@ def validate(spec: ModelSpec, draft: Draft, text_of: TextOf, *, lenient: bool = 
 _WITH_FILES = frozenset(("assets", "list", "media", "messages"))
 
 
-def _names_upload(value: Any) -> bool:
-    """Whether an address somewhere in the value is one of an upload."""
-    if isinstance(value, str):
-        return value.startswith("oss://")
-    return any(
-        map(_names_upload, value.values() if isinstance(value, dict) else value if isinstance(value, list) else ())
-    )
+def _names_upload(rule: Rule, value: Any) -> bool:
+    """Whether an address somewhere in a value that keeps its rule is one of an upload. Texts are not addresses."""
+    match rule:
+        case MediaRule():
+            return bool(value.startswith("oss://"))
+        case ListRule(item=item):
+            return any(_names_upload(item, one) for one in value)
+        case Messages(image=image):
+            return any(_names_upload(image, part["image"]) for part in value[0]["content"] if "image" in part)
+        case Assets(url=url):
+            return any(_names_upload(url, asset["url"]) for asset in value)
+    return False
 
 
 def _given(spec: ModelSpec, draft: Draft) -> Given:
@@ -155,8 +161,6 @@ def problem_of(spec: ModelSpec, field: Field, mistake: str, value: object, text_
     basis = "seen" if spec.name in text.seen_for else text.basis
     what = "is missing" if value is None else f"is {_shown(value)!r}"
     hint = f"{field.path} {what}; {spec.name} takes {field.rule.allowed()}."
-    if mistake == "scheme" and _names_upload(value):
-        hint = f"{field.path} is an oss:// address: send the header X-DashScope-OssResourceResolve: enable."
     return Problem(text.code, text.message.format_map(slots), f"{field.path}:{mistake}", hint, basis)
 
 

@@ -41,7 +41,7 @@ class ModelView:
     __slots__ = ("_asked", "_made", "_metrics", "_output", "_rejected", "_usage")
 
     def __init__(self, spec: ModelSpec) -> None:
-        self._output, self._rejected = shape(spec.output, spec), shape(spec.rejected, spec)
+        self._output, self._rejected = shape(spec.output, spec), shape(spec.rejected or spec.output, spec)
         self._usage = shape(spec.usage, spec)
         self._metrics = spec.metrics
         self._asked, self._made = result_count(spec), fact("result_count", spec)

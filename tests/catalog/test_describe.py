@@ -10,6 +10,9 @@ import pytest
 from fakescope.catalog import Catalog, describe
 
 
+IMAGES = "/api/v1/services/aigc/text2image/image-synthesis"
+
+
 def described(catalog: Catalog, name: str) -> dict[str, Any]:
     spec = catalog.find(name)
     assert spec is not None
@@ -24,25 +27,31 @@ def row_of(rows: list[dict[str, str]], field: str) -> dict[str, str]:
 def test_families_list_every_model_once_under_its_endpoint(catalog: Catalog) -> None:
     listed = describe.families(catalog)
 
-    assert list(listed) == [
-        "Video from a first frame (Wan)  POST /api/v1/services/aigc/video-generation/video-synthesis",
-        "Video from a first and a last frame (Wan)  POST /api/v1/services/aigc/image2video/video-synthesis",
-        "Video from text (Wan)  POST /api/v1/services/aigc/video-generation/video-synthesis",
+    assert [row["model"] for row in listed["Images from text (Wanx V1)  POST " + IMAGES]] == ["wanx-v1"]
+    assert sorted(row["model"] for rows in listed.values() for row in rows) == sorted(catalog.names)
+
+
+def test_families_list_a_model_with_an_endpoint_of_its_own_apart(catalog: Catalog) -> None:
+    """EMO: detection and video have two documents and two endpoints."""
+    titles = [title for title, rows in describe.families(catalog).items() if rows[0]["model"].startswith("emo-")]
+
+    assert [title.partition("  POST ")[2] for title in titles] == [
+        "/api/v1/services/aigc/image2video/face-detect",
+        "/api/v1/services/aigc/image2video/video-synthesis",
     ]
-    assert [row["model"] for rows in listed.values() for row in rows] == list(catalog.names)
 
 
 @pytest.mark.parametrize(
     ("name", "regions", "price"),
     [
-        ("wan2.6-t2v", "beijing, singapore", "0.60–1.00 CNY/s"),
-        ("wanx2.1-t2v-turbo", "beijing", "0.24 CNY/s"),
-        ("wan2.6-i2v-flash", "beijing, singapore", "0.15–0.50 CNY/s"),
+        ("wan2.6-t2v", "beijing, singapore", "0.60–1.00 CNY/second"),
+        ("wanx2.1-t2v-turbo", "beijing", "0.24 CNY/second"),
+        ("wan2.6-i2v-flash", "beijing, singapore", "0.15–0.50 CNY/second"),
+        ("wan2.5-t2i-preview", "beijing, singapore", "0.20 CNY/image"),
+        ("emoji-v1", "beijing", "unknown"),
     ],
 )
-def test_families_say_where_a_model_is_and_what_a_second_costs(
-    catalog: Catalog, name: str, regions: str, price: str
-) -> None:
+def test_families_say_where_a_model_is_and_what_it_costs(catalog: Catalog, name: str, regions: str, price: str) -> None:
     rows = [row for rows in describe.families(catalog).values() for row in rows]
 
     assert {"model": name, "regions": regions, "price": price} in rows
@@ -89,7 +98,7 @@ def test_a_price_says_when_it_holds_and_where_it_stands(catalog: Catalog) -> Non
     flash, turbo = described(catalog, "wan2.6-i2v-flash"), described(catalog, "wanx2.1-t2v-turbo")
 
     assert {
-        "price": "0.15 CNY/s",
+        "price": "0.15 CNY/second",
         "when": "lines 720, sound false",
         "basis": "documented",
         "source": "Model Studio model prices (via third-party copies of the price table)",
@@ -101,10 +110,24 @@ def test_a_lane_without_slots_runs_any_number(catalog: Catalog) -> None:
     spec = catalog.find("wan2.6-t2v")
     assert spec is not None
 
-    told = describe.model(spec._replace(limits=spec.limits._replace(running=None), problems="submit"))
+    told = describe.model(spec._replace(limits=spec.limits._replace(running=None)))
 
     assert told["limits"] == "5 submissions in 1 s, any number at once"
-    assert told["wrong fields"] == "are refused with HTTP 400"
+
+
+@pytest.mark.parametrize(
+    ("problems", "told"),
+    [
+        ("task", "fail the task"),
+        ("submit", "are refused with HTTP 400"),
+        ("presence", "fail the task; missing ones are refused with HTTP 400"),
+    ],
+)
+def test_a_model_says_where_wrong_fields_show(catalog: Catalog, problems: str, told: str) -> None:
+    spec = catalog.find("wan2.6-t2v")
+    assert spec is not None
+
+    assert describe.model(spec._replace(problems=problems))["wrong fields"] == told
 
 
 def test_a_model_without_a_price_says_so(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,6 +153,8 @@ def test_test_values_are_listed_with_what_they_do(catalog: Catalog) -> None:
         "[fakescope:fail=CODE]",
         "[fakescope:stuck]",
         "[fakescope:seconds=N]",
+        "[fakescope:partial=N]",
+        "[fakescope:reject]",
     ]
     assert all(row["meaning"] for row in (*keys, *marks))
 

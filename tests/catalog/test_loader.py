@@ -14,7 +14,9 @@ from fakescope.catalog import Catalog, load
 from fakescope.catalog.loader import HERE
 from fakescope.errors import CatalogError
 
-T2V, I2V = "models/text-to-video.toml", "models/image-to-video.toml"
+T2V, I2V, R2V = (f"models/{family}-to-video.toml" for family in ("text", "image", "reference"))
+T2I, EMO, MOVE = (f"models/{family}.toml" for family in ("text-to-image", "emo", "animate"))
+PAINT, ALL = (f"models/{family}.toml" for family in ("image-out-painting", "all-in-one-video"))
 Break = Callable[[str, str, str], str]
 
 
@@ -64,13 +66,13 @@ def test_a_copy_of_the_catalogue_loads_as_it_is(tmp_path: Path, catalog: Catalog
         (T2V, "running = 2", "runing = 2", "model[0].limits: unknown key runing; "),
         (T2V, "free    =", "fre =", "model[0]: unknown key fre; known are "),
         (T2V, "cny_per_second = 0.14", "x = 1, cny_per_second = 0.14", "model[0].price[0]: unknown"),
-        (T2V, 'given = "input', 'x = 1, given = "input', "model[1].constraints[0]: unknown key x; "),
+        (T2V, 'given = ["input', 'x = 1, given = ["input', "model[1].constraints[0]: unknown key x; "),
         (T2V, '{ name = "wan2.1-t2v-plus",', '{ name = "wan2.1-t2v-plus", x = 1,', "[4].aliases[0]: unknown key x"),
-        (T2V, '{ fact = "size" }', '{ fact = "size", x = 1 }', "shape.usage_2_6.size: unknown key x"),
+        (T2V, '{ fact = "size" }', '{ fact = "size", x = 1 }', "model[2].usage.size: unknown key x"),
         (T2V, 'section = "HTTP"', 'x = "HTTP"', "family.source: unknown key x; known are document, "),
         ("errors.toml", "status = 404", "x = 1\nstatus = 404", "refusal.path_unknown: unknown key x; "),
         ("errors.toml", "seen_for = ", "sen_for = ", "problem.image_missing: unknown key sen_for; "),
-        ("errors.toml", "[sources]", "[x]\n[sources]", ": unknown key x; known are failure, "),
+        ("errors.toml", "[sources]", "[x]\n[sources]", ": unknown key x; known are blocked, failure, "),
         ("service.toml", "calls_per_s ", "x = 1\ncalls_per_s ", "tasks: unknown key x; "),
         ("service.toml", "meaning =", "x = 1\nmeaning =", "test_key[0]: unknown key x; "),
         ("service.toml", "[results]", "[x]\n[results]", ": unknown key x; "),
@@ -97,7 +99,15 @@ def test_an_unknown_key_is_told(told_of: Break, file: str, old: str, new: str, t
         (T2V, "range = [0, 2_147_483_647]", "range = [5, 0]", "parameters.seed.range: [5, 0] is not [lowest, "),
         (T2V, "range = [0, 2_147_483_647]", "range = [5]", "parameters.seed.range: [5] is not [lowest, "),
         (T2V, "[family.input]\n", "[family.input]\nx = 5\n", "model[0].input.x: 5 is not a table"),
-        (T2V, '{ fact = "size" }', "5", "shape.usage_2_6.size: 5 is not a table"),
+        (T2V, '{ fact = "size" }', "5", "model[2].usage.size: 5 is not a table"),
+        (T2V, 'given = ["input.audio_url"]', "given = 5", "model[1].constraints[0].given: 5 is not a list"),
+        (T2V, "when = { lines = 480 }", "when = 5", "model[0].price[0].when: 5 is not a table"),
+        (R2V, "count = [1, 5]", "count = [5, 1]", "input.reference_urls.count: [5, 1] is not [lowest, highest]"),
+        (R2V, 'billed_caps    = [5, 2.5', 'billed_caps    = 5 # [5, 2.5', "family.media.billed_caps: 5 is not a list"),
+        (EMO, "seconds_to = 60", 'seconds_to = "60"', "audio_url.seconds_to: '60' is not int or Decimal"),
+        (EMO, 'ratios = ["1:1", "3:4"]', "ratios = 1", "input.ext_bbox.ratios: 1 is not a list"),
+        (T2I, "each          = true", "each = 1", "results.each: 1 is not bool"),
+        (T2I, "metrics  = true", "metrics = 5", "family.metrics: 5 is not bool or a list"),
         (T2V, "price   = [\n", "price = [5,\n", "model[0].price[0]: 5 is not a table"),
         (T2V, "constraints = [\n", 'constraints = ["x",\n', "model[1].constraints[0]: 'x' is not a table"),
         (T2V, '480P  = ["480*832", "832*480", "624*624"]', "480P = 5", "family.tiers.480P: 5 is not a list"),
@@ -113,19 +123,30 @@ def test_a_wrong_type_is_told(told_of: Break, file: str, old: str, new: str, tol
 @pytest.mark.parametrize(
     ("file", "old", "new", "told"),
     [
-        (T2V, 'mode     = "async"', 'mode = "later"', "family.mode: 'later' is not one of async, sync, either"),
-        (T2V, 'problems = "task"', 'problems = "x"', "family.problems: 'x' is not one of task, submit"),
+        (T2V, 'mode     = "async"', 'mode = "later"', "family.mode: 'later' is not one of async, sync"),
+        (T2V, 'problems = "task"', 'problems = "x"', "family.problems: 'x' is not one of task, submit, presence"),
         (T2V, 'basis    = "documented"', 'basis = "x"', "family.basis: 'x' is not one of seen, documented, inferred"),
-        (T2V, 'kind = "boolean"', 'kind = "bool"', "parameters.prompt_extend.kind: 'bool' is not one of boolean, "),
+        (T2V, 'kind = "boolean"', 'kind = "bool"', "parameters.prompt_extend.kind: 'bool' is not one of assets, "),
         (T2V, 'too_long = "cut"', 'too_long = "x"', "input.prompt.too_long: 'x' is not one of cut, refuse"),
         (T2V, '"audio", schemes', '"noise", schemes', "audio_url.media: 'noise' is not one of image, audio, video"),
-        (T2V, '"total_seconds"', '"minutes"', "shape.usage_2_6.duration.fact: 'minutes' is not one of prompt, "),
+        (T2V, '"total_seconds"', '"minutes"', "model[2].usage.duration.fact: 'minutes' is not one of prompt, "),
         (T2V, '["1080P", "480P"]', '["4K"]', "size: tier 4K is not among the family's: 1080P, 720P, 480P"),
         (T2V, '"usage_2_5"', '"usage_9"', "model[0]: usage = 'usage_9' is not a shape of this file: usage_2_6, "),
-        (T2V, '"ignored_when"', '"requires"', "constraints[0].kind: 'requires' is not one of ignored_when"),
-        (T2V, 'field = "parameters.audio"', 'field = "parameters.x"', "parameters.x is not a field of "),
-        (T2V, 'given = "input.audio_url"', 'given = "input.x"', "constraints[0]: input.x is not a field of "),
-        (T2V, "lines = 480", "line = 480", "model[0].price[0]: when line: that is not one of prompt, "),
+        (T2V, 'kind = "ignored"', 'kind = "ignore"', "constraints[0].kind: 'ignore' is not one of ignored, required"),
+        (T2V, '["parameters.audio"]', '["parameters.x"]', "constraints[0]: parameters.x is not a field of "),
+        (T2V, '["input.audio_url"]', '["input.x"]', "constraints[0]: input.x is not a field of "),
+        (T2V, '{ "parameters.prompt_extend" =', '{ "parameters.x" =', "parameters.x is not a field of this model"),
+        (PAINT, '["parameters.output_ratio"]', '["parameters.x"]', "parameters.x is not a field of this model"),
+        (T2V, "lines = 480", "line = 480", "model[0].price[0]: when.line is neither a fact nor a field; "),
+        (T2I, '"parameters.n"', '"parameters.x"', "family.media: parameters.x is not a field of this model; "),
+        (T2I, 'file    = "png"', 'file = "gif"', "family.media.file: 'gif' is not one of mp4, png, jpg, none"),
+        (T2I, "metrics  = true", 'metrics = ["DONE"]', "metrics: 'DONE' is not one of PENDING, RUNNING, "),
+        (EMO, 'seconds = ["input.audio_url"]', 'seconds = ["input.x"]', "media: input.x is not a field of this model"),
+        (R2V, 'billed_seconds = ["input.reference_urls"', 'billed_seconds = ["input.x"', "media: input.x is not a field"),
+        (ALL, '"input.media.reference_video"', '"input.media.film"', "media: input.media.film is not a field"),
+        (EMO, 'as = "number"', 'as = "float"', "video_duration.as: 'float' is not one of integer, number, text"),
+        (MOVE, 'value = "parameters.mode"', 'value = "parameters.x"', "parameters.x is not a field of this model"),
+        (R2V, '"image or video"', '"smell"', "reference_urls.item.media: 'smell' is not one of image, audio, video"),
         ("errors.toml", 'envelope = "service"', 'envelope = "x"', "cancel_refused.envelope: 'x' is not one"),
         ("errors.toml", '"value_choice"', '"x"', "wording.worker.choice: there is no problem 'x'"),
     ],
@@ -221,9 +242,9 @@ def test_names_found_by_pattern_are_those_of_the_parsed_files(catalog: Catalog) 
 
 
 def test_paths_found_by_pattern_are_those_of_the_parsed_files(catalog: Catalog) -> None:
-    files = sorted((HERE / "models").glob("*.toml"))
+    specs = catalog.specs()
 
-    assert set(catalog.paths) == {tomllib.loads(file.read_text("utf-8"))["family"]["path"] for file in files}
+    assert set(catalog.paths) == {path for spec in specs for path in (spec.path, spec.sync_path) if path}
 
 
 def test_only_the_family_that_is_asked_for_is_read(tmp_path: Path) -> None:
@@ -264,6 +285,24 @@ def test_a_row_without_source_or_basis_has_those_of_its_model_or_family(catalog:
     assert fields["audio"].source.document == "Wan text-to-video API reference (2025-11)"
 
 
+def test_a_model_may_have_an_endpoint_and_a_mode_of_its_own(catalog: Catalog) -> None:
+    video, detection = catalog.find("emo-v1"), catalog.find("emo-detect-v1")
+    assert video is not None
+    assert detection is not None
+
+    assert (video.path, video.mode) == ("/api/v1/services/aigc/image2video/video-synthesis", "async")
+    assert (detection.path, detection.mode) == ("/api/v1/services/aigc/image2video/face-detect", "sync")
+
+
+def test_a_model_can_take_a_row_of_its_family_away(catalog: Catalog) -> None:
+    with_ratio, without = catalog.find("happyhorse-1.0-t2v"), catalog.find("happyhorse-1.0-i2v")
+    assert with_ratio is not None
+    assert without is not None
+
+    assert "parameters.ratio" in with_ratio.position
+    assert "parameters.ratio" not in without.position
+
+
 def test_an_alias_carries_its_own_name_regions_and_limits(catalog: Catalog) -> None:
     model, alias = catalog.find("wanx2.1-kf2v-plus"), catalog.find("wan2.1-kf2v-plus")
     assert model is not None
@@ -278,7 +317,16 @@ def test_money_is_exact(catalog: Catalog) -> None:
     spec = catalog.find("wan2.6-t2v-us")
     assert spec is not None
 
-    assert [price.cny_per_second for price in spec.prices] == [Decimal("0.733924"), Decimal("1.100886")]
+    assert [price.cny for price in spec.prices] == [Decimal("0.733924"), Decimal("1.100886")]
+
+
+def test_a_price_is_per_second_or_per_image(catalog: Catalog) -> None:
+    prices = {name: spec.prices[0] for name in ("wan2.6-t2v", "wan2.2-t2i-plus") if (spec := catalog.find(name))}
+
+    assert {name: (price.unit, price.cny) for name, price in prices.items()} == {
+        "wan2.6-t2v": ("second", Decimal("0.60")),
+        "wan2.2-t2i-plus": ("image", Decimal("0.20")),
+    }
 
 
 def test_a_price_names_the_copy_it_was_read_from(catalog: Catalog) -> None:

@@ -1,36 +1,35 @@
-"""What each kind of rule takes, and the word with which it finds fault."""
+"""What each kind of rule takes, and the word with which it finds fault: plain values.
+
+Files are in test_media_rule.py, rules of several parts in test_rules_in_parts.py.
+"""
 
 from __future__ import annotations
 
-from base64 import b64encode
 from math import inf, nan
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakescope.catalog.rules import RULES, Boolean, Choice, Fixed, Integer, MediaRule, Rule, Size, Text
-
-IMAGE: dict[str, Any] = {
-    "media": "image",
-    "schemes": ("http", "https", "oss", "data"),
-    "formats": ("jpeg", "png"),
-    "alpha": False,
-    "side_px": (360, 2_000),
-    "max_bytes": 1_000,
-}
-
-
-def a_png(width: int, height: int, *, alpha: bool = False, more: int = 0) -> str:
-    """A picture as a `data:` address: a PNG's head, and as many bytes more."""
-    head = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + width.to_bytes(4, "big") + height.to_bytes(4, "big")
-    return "data:image/png;base64," + b64encode(head + bytes([8, 6 if alpha else 2, 0, 0, 0]) + bytes(more)).decode()
+from fakescope.catalog.rules import (
+    RULES,
+    Boolean,
+    Bounds,
+    Choice,
+    Fixed,
+    Integer,
+    Number,
+    Pixels,
+    Reference,
+    Rule,
+    Size,
+    Text,
+    details,
+)
 
 
 def test_kinds_are_named_as_in_the_catalogue() -> None:
     assert {kind: rule.kind for kind, rule in RULES.items()} == {kind: kind for kind in RULES}
-    assert sorted(RULES) == ["boolean", "choice", "fixed", "integer", "media", "size", "text"]
 
 
 # -- text
@@ -82,7 +81,7 @@ def test_boolean_takes_nothing_else(value: object) -> None:
     ("value", "mistake"), [(2, None), (15, None), (7, None), (1, "range"), (16, "range"), (-5, "range"), (0, "range")]
 )
 def test_integer_in_a_range_includes_both_ends(value: int, mistake: str | None) -> None:
-    assert Integer(range=(2, 15)).check(value) == mistake
+    assert Integer(bounds=Bounds(2, 15)).check(value) == mistake
 
 
 @pytest.mark.parametrize(("value", "mistake"), [(5, None), (10, None), (7, "choice"), (0, "choice"), (-5, "choice")])
@@ -92,7 +91,7 @@ def test_integer_may_be_one_of_a_few(value: int, mistake: str | None) -> None:
 
 @pytest.mark.parametrize("value", [True, False, "5", 5.5, nan, inf, -inf, [5], {}], ids=repr)
 @pytest.mark.parametrize(
-    "rule", [Integer(range=(0, 10)), Integer(values=(0, 1, 5)), Integer()], ids=["range", "few", "any"]
+    "rule", [Integer(bounds=Bounds(0, 10)), Integer(values=(0, 1, 5)), Integer()], ids=["range", "few", "any"]
 )
 def test_integer_takes_no_other_type(rule: Integer, value: object) -> None:
     assert rule.check(value) == "type"
@@ -100,16 +99,39 @@ def test_integer_takes_no_other_type(rule: Integer, value: object) -> None:
 
 @pytest.mark.parametrize("value", [10**30, -(10**30), 1e300, 2.0**63], ids=repr)
 def test_integer_may_be_huge_and_is_out_of_range(value: float) -> None:
-    assert Integer(range=(0, 2_147_483_647)).check(value) == "range"
+    assert Integer(bounds=Bounds(0, 2_147_483_647)).check(value) == "range"
     assert Integer(values=(5,)).check(value) == "choice"
     assert Integer().check(value) is None
 
 
 @pytest.mark.parametrize("value", [5, 5.0])
 def test_integer_written_with_a_fraction_of_nothing_is_an_integer(value: float) -> None:
-    accepted = Integer(range=(2, 15)).accept(value)
+    accepted = Integer(bounds=Bounds(2, 15)).accept(value)
 
     assert (accepted, type(accepted)) == (5, int)
+
+
+# -- number
+
+
+@pytest.mark.parametrize(
+    ("value", "mistake"),
+    [(0, None), (1.5, None), (0.7, None), (1, None), (-0.01, "range"), (1.51, "range"), (2, "range")],
+)
+def test_number_in_a_range_includes_both_ends(value: float, mistake: str | None) -> None:
+    assert Number(bounds=Bounds(0, 1.5)).check(value) == mistake
+
+
+@pytest.mark.parametrize("value", [True, False, "0.5", nan, inf, -inf, [0.5], {}], ids=repr)
+def test_number_takes_no_other_type(value: object) -> None:
+    assert Number(bounds=Bounds(0, 1)).check(value) == "type"
+    assert Number().check(value) == "type"
+
+
+def test_number_is_taken_as_it_is() -> None:
+    taken = Number().accept(1)
+
+    assert (taken, type(taken)) == (1, int)
 
 
 # -- choice, size, fixed
@@ -140,87 +162,98 @@ def test_fixed_takes_nothing_at_all(value: object) -> None:
     assert Fixed().check(value) == "given"
 
 
-# -- media
+# -- pixels
+
+
+def free_sides() -> Pixels:
+    return Pixels(side_px=Bounds(512, 1_440), area_px=Bounds(), ratio=Bounds())
+
+
+def free_area() -> Pixels:
+    return Pixels(side_px=Bounds(), area_px=Bounds(589_824, 1_638_400), ratio=Bounds(0.25, 4))
 
 
 @pytest.mark.parametrize(
-    "address",
+    ("value", "mistake"),
     [
-        "http://example.com/a.png",
-        "https://example.com/a",
-        "HTTPS://EXAMPLE.COM/A.PNG",
-        "oss://dashscope-instant/a/b.png",
+        ("512*1440", None),
+        ("1440*512", None),
+        ("511*1440", "side"),
+        ("1440*511", "side"),
+        ("1441*512", "side"),
+        ("512*1441", "side"),
     ],
 )
-def test_media_takes_an_address(address: str) -> None:
-    assert MediaRule(**IMAGE).check(address) is None
+def test_pixels_hold_each_side_within_its_bounds(value: str, mistake: str | None) -> None:
+    assert free_sides().check(value) == mistake
 
 
 @pytest.mark.parametrize(
-    "address",
+    ("value", "mistake"),
     [
-        "", "a.png", "/a.png", "//example.com/a.png", "ftp://example.com/a.png", "file:///a.png", "http:example.com",
-        "http://", "http:///a.png", "http://?a", "http://#a", "http:// example.com", ":", "雪",
+        ("768*768", None),  # 589,824
+        ("767*768", "area"),
+        ("1280*1280", None),  # 1,638,400
+        ("1280*1281", "area"),
+        ("400*1600", None),  # 1 to 4
+        ("1600*400", None),
+        ("400*1604", "ratio"),
+        ("1604*400", "ratio"),
+        ("100*400", "area"),  # both wrong
     ],
-)  # fmt: skip
-def test_media_takes_no_other_text(address: str) -> None:
-    assert MediaRule(**IMAGE).check(address) == "scheme"
-
-
-def test_media_takes_only_the_schemes_of_its_field() -> None:
-    audio = MediaRule(media="audio", schemes=("https",), formats=("wav", "mp3"))
-
-    assert audio.check("https://example.com/a.mp3") is None
-    assert audio.check("http://example.com/a.mp3") == "scheme"
-    assert audio.check("data:audio/wav;base64,UklGRgAAAABXQVZF") == "scheme"
-
-
-@pytest.mark.parametrize("value", [5, True, [], {"url": "http://example.com"}], ids=repr)
-def test_media_takes_nothing_but_text(value: object) -> None:
-    assert MediaRule(**IMAGE).check(value) == "type"
+)
+def test_pixels_hold_area_and_shape_within_their_bounds(value: str, mistake: str | None) -> None:
+    assert free_area().check(value) == mistake
 
 
 @pytest.mark.parametrize(
-    ("address", "mistake"),
-    [
-        (a_png(360, 2_000), None),
-        (a_png(2_000, 360), None),
-        (a_png(359, 2_000), "side"),
-        (a_png(360, 2_001), "too_big"),
-        (a_png(100, 5_000), "side"),
-        (a_png(500, 500, alpha=True), "format"),
-        (a_png(500, 500, more=1_000), "bytes"),
-        ("data:image/png;base64,AAAA", "format"),
-        ("data:image/png;base64,", "format"),
-        ("data:image/png;base64,!!!!", "format"),
-        ("data:image/png,plain", "format"),
-        ("data:", "format"),
-        ("data:image/bmp;base64," + b64encode(b"BM" + bytes(30)).decode(), "format"),
-        ("DATA:IMAGE/PNG;BASE64," + a_png(500, 500).partition(",")[2], None),
-    ],
-    ids=[
-        "smallest", "largest", "a side too small", "a side too large", "too small before too large", "see-through",
-        "too many bytes", "no picture", "empty", "no base64", "not base64", "nothing", "another format", "capitals",
-    ],
-)  # fmt: skip
-def test_media_looks_into_a_picture_that_is_sent_along(address: str, mistake: str | None) -> None:
-    assert MediaRule(**IMAGE).check(address) == mistake
+    "value",
+    ["", "1024", "1024x1024", "1024*", "*1024", "1024*1024*3", "-1024*1024", " 1024*1024", "0*1024", "1e3*1024"],
+)
+def test_pixels_are_written_as_width_times_height(value: str) -> None:
+    assert free_sides().check(value) == "format"
 
 
-@pytest.mark.parametrize(("more", "mistake"), [(1_000 - 29, None), (1_000 - 28, "bytes")])
-def test_media_may_have_just_as_many_bytes_as_allowed(more: int, mistake: str | None) -> None:
-    assert MediaRule(**IMAGE).check(a_png(500, 500, more=more)) == mistake
+@pytest.mark.parametrize("value", [1_024, None, True, ["1024*1024"], {"width": 1}], ids=repr)
+def test_pixels_take_nothing_but_text(value: object) -> None:
+    assert free_sides().check(value) == "type"
 
 
-def test_media_may_be_see_through_where_that_is_allowed() -> None:
-    assert MediaRule(**(IMAGE | {"alpha": True})).check(a_png(500, 500, alpha=True)) is None
+@pytest.mark.parametrize(("value", "mistake"), [("1K", None), ("2K", None), ("4K", "format"), ("1k", "format")])
+def test_pixels_may_have_words_for_sizes(value: str, mistake: str | None) -> None:
+    rule = Pixels(side_px=Bounds(), area_px=Bounds(), ratio=Bounds(), words={"1K": "1280*1280", "2K": "2048*2048"})
+
+    assert rule.check(value) == mistake
 
 
-def test_media_is_taken_as_it_is() -> None:
-    assert MediaRule(**IMAGE).accept("http://example.com/a b.png") == "http://example.com/a b.png"
+# -- reference
+
+
+@pytest.mark.parametrize(
+    ("value", "mistake"),
+    [("AACT.1f0c", None), ("1f0c", "choice"), ("aact.1f0c", "choice"), ("", "choice"), (5, "type")],
+)
+def test_reference_begins_as_its_kind_does(value: object, mistake: str | None) -> None:
+    assert Reference(prefix="AACT.").check(value) == mistake
 
 
 # -- in words
+
+
+@pytest.mark.parametrize(
+    ("values", "quoted"), [((), ""), (("a",), "'a'"), (("a", "b"), "'a' or 'b'"), (("a", "b", "c"), "'a', 'b' or 'c'")]
+)
+def test_choices_can_be_quoted_as_the_newer_services_do(values: tuple[str, ...], quoted: str) -> None:
+    assert details(Choice(values=values), "x") == {"quoted": quoted}
+
+
+def test_a_size_can_be_told_by_its_sides_and_its_area() -> None:
+    assert details(free_sides(), "300*200") == {"width": 300, "height": 200, "area": 60_000}
+
+
+@pytest.mark.parametrize("value", ["large", 5, None])
+def test_what_is_no_size_has_no_sides_to_tell(value: object) -> None:
+    assert details(free_sides(), value) == {}
 
 
 @pytest.mark.parametrize(
@@ -231,21 +264,23 @@ def test_media_is_taken_as_it_is() -> None:
         (Text(max_chars=800, too_long="refuse"), "text, at most 800 characters"),
         (Boolean(), "true or false"),
         (Integer(), "a whole number"),
-        (Integer(range=(2, 15)), "a whole number from 2 to 15"),
+        (Integer(bounds=Bounds(2, 15)), "a whole number from 2 to 15"),
         (Integer(values=(5, 10)), "one of 5, 10"),
         (Choice(values=("single", "multi")), "one of single, multi"),
         (Choice(values=()), "nothing: this model does not have it"),
         (Size(values=("960*960",)), "one of 960*960"),
         (Fixed(), "leave it out: it is fixed for this model"),
+        (Number(), "a number"),
+        (Number(bounds=Bounds(0, 1.5)), "a number from 0 to 1.5"),
         (
-            MediaRule(**IMAGE),
-            "image address, http or https or oss or data: jpeg/png, sides 360 to 2000 px, at most 1000 bytes, "
-            "no alpha channel",
+            Pixels(side_px=Bounds(512, 1_440), area_px=Bounds(), ratio=Bounds(0.25, 4.0)),
+            "width*height, each side from 512 to 1440, width/height from 0.25 to 4",
         ),
         (
-            MediaRule(media="audio", schemes=("https",), formats=("wav", "mp3"), seconds=(3, 30)),
-            "audio address, https: wav/mp3, 3 to 30 s",
+            Pixels(side_px=Bounds(), area_px=Bounds(high=4_194_304), ratio=Bounds(), words={"1K": "", "2K": ""}),
+            "1K, 2K or width*height, area to 4194304",
         ),
+        (Reference(prefix="AACT."), "an identifier AACT.… that an earlier task of this account returned"),
     ],
 )
 def test_a_rule_says_what_it_takes(rule: Rule, allowed: str) -> None:
@@ -257,11 +292,14 @@ def test_a_rule_says_what_it_takes(rule: Rule, allowed: str) -> None:
     [
         (Text(max_chars=800), {"high": 800}),
         (Boolean(), {}),
-        (Integer(range=(2, 15)), {"low": 2, "high": 15, "allowed": ""}),
+        (Integer(bounds=Bounds(2, 15)), {"low": 2, "high": 15, "allowed": ""}),
         (Integer(values=(5, 10)), {"low": None, "high": None, "allowed": "5,10"}),
         (Choice(values=("a", "b")), {"allowed": "a,b"}),
         (Fixed(), {}),
-        (MediaRule(**IMAGE), {"low": 360, "high": 1_000}),
+        (Number(bounds=Bounds(above=0.0, high=1.0)), {"low": 0, "high": 1}),
+        (Pixels(side_px=Bounds(512, 1_440), area_px=Bounds(1, 9), ratio=Bounds()), {"low": 512, "high": 1_440}),
+        (Pixels(side_px=Bounds(), area_px=Bounds(1, 9), ratio=Bounds(0.5, 2)), {"low": 1, "high": 9}),
+        (Reference(prefix="AACT."), {}),
     ],
 )
 def test_a_rule_fills_the_vendors_texts(rule: Rule, slots: dict[str, object]) -> None:
@@ -271,12 +309,14 @@ def test_a_rule_fills_the_vendors_texts(rule: Rule, slots: dict[str, object]) ->
 ONE_OF_EACH: list[Rule] = [
     Text(max_chars=3, not_blank=True),
     Boolean(),
-    Integer(range=(0, 9)),
+    Integer(bounds=Bounds(0, 9)),
     Integer(values=(5,)),
     Choice(values=("a",)),
     Size(values=("1*1",)),
+    Number(bounds=Bounds(0, 1)),
     Fixed(),
-    MediaRule(**IMAGE),
+    Pixels(side_px=Bounds(1, 9), area_px=Bounds(), ratio=Bounds(0.5, 2), words={"1K": "9*9"}),
+    Reference(prefix="AACT."),
 ]
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -26,29 +26,29 @@ WRONG = Outcome(Problem("InvalidParameter", "size must be in …", "parameters.s
     ("draw", "needs"), [(0.0, Needs(1_000, 60_000)), (0.5, Needs(2_000, 180_000)), (0.75, Needs(2_500, 240_000))]
 )
 def test_a_draw_picks_a_point_between_the_ends_of_the_pace(draw: float, needs: Needs) -> None:
-    assert needs_of(PACE, SUCCESS, lambda _: draw, 1.0) == needs
+    assert needs_of(PACE, False, SUCCESS, lambda _: draw, 1.0) == needs
 
 
 def test_speed_divides_waiting_and_running() -> None:
-    assert needs_of(PACE, SUCCESS, lambda _: 0.0, 10.0) == Needs(100, 6_000)
+    assert needs_of(PACE, False, SUCCESS, lambda _: 0.0, 10.0) == Needs(100, 6_000)
 
 
 def test_infinite_speed_takes_no_time() -> None:
-    assert needs_of(PACE, SUCCESS, lambda _: 0.5, inf) == Needs(0, 0)
+    assert needs_of(PACE, False, SUCCESS, lambda _: 0.5, inf) == Needs(0, 0)
 
 
 def test_a_wrong_field_is_found_without_waiting_and_at_once() -> None:
-    assert needs_of(PACE, WRONG, lambda _: 0.5, 1.0) == Needs(0, 100)
+    assert needs_of(PACE, False, WRONG, lambda _: 0.5, 1.0) == Needs(0, 100)
 
 
 def test_an_ordered_running_time_is_kept_whatever_the_speed() -> None:
-    assert needs_of(PACE, Outcome(run_s=7.5), lambda _: 0.0, 100.0) == Needs(10, 7_500)
+    assert needs_of(PACE, False, Outcome(run_s=7.5), lambda _: 0.0, 100.0) == Needs(10, 7_500)
 
 
 def test_waiting_and_running_are_drawn_apart() -> None:
     draws = {"wait": 0.0, "run": 0.5}
 
-    assert needs_of(PACE, SUCCESS, draws.__getitem__, 1.0) == Needs(1_000, 180_000)
+    assert needs_of(PACE, False, SUCCESS, draws.__getitem__, 1.0) == Needs(1_000, 180_000)
 
 
 # -- plan
@@ -58,21 +58,21 @@ def test_a_task_in_a_free_lane_starts_after_its_wait() -> None:
     timeline, slots = plan((0, 0), Needs(10, 100), SUCCESS, 1_000, LIFE)
 
     assert timeline == Timeline((1_000, 1_010, 1_110), (PENDING, RUNNING, SUCCEEDED))
-    assert slots == [0, 1_110]
+    assert slots == (0, 1_110)
 
 
 def test_a_task_in_a_full_lane_starts_when_the_first_slot_is_free() -> None:
     timeline, slots = plan((1_500, 1_700), Needs(10, 100), SUCCESS, 1_000, LIFE)
 
     assert timeline.instants == (1_000, 1_500, 1_600)
-    assert slots == [1_600, 1_700]
+    assert slots == (1_600, 1_700)
 
 
 def test_a_lane_without_slots_makes_nobody_wait() -> None:
     timeline, slots = plan((), Needs(10, 100), SUCCESS, 1_000, LIFE)
 
     assert timeline.instants == (1_000, 1_010, 1_110)
-    assert slots == []
+    assert slots == ()
 
 
 def test_a_task_with_a_problem_ends_failed() -> None:
@@ -85,20 +85,20 @@ def test_an_endless_task_runs_and_holds_its_slot_until_it_expires() -> None:
     timeline, slots = plan((0,), Needs(10, 100), ENDLESS, 1_000, LIFE)
 
     assert timeline == Timeline((1_000, 1_010), (PENDING, RUNNING))
-    assert slots == [1_000 + LIFE]
+    assert slots == (1_000 + LIFE,)
 
 
 def test_an_expired_task_gives_its_slot_back() -> None:
     _, slots = plan((0,), Needs(0, 3 * LIFE), SUCCESS, 1_000, LIFE)
 
-    assert slots == [1_000 + LIFE]
+    assert slots == (1_000 + LIFE,)
 
 
 @pytest.mark.parametrize("outcome", [SUCCESS, ENDLESS], ids=["success", "endless"])
 def test_a_task_that_expires_before_its_turn_takes_no_slot(outcome: Outcome) -> None:
     _, slots = plan((50_000,), Needs(0, 100), outcome, 1_000, LIFE)
 
-    assert slots == [50_000]
+    assert slots == (50_000,)
 
 
 # -- status_at
@@ -254,7 +254,7 @@ def planned(wishes: list[Wish], slots: int) -> tuple[dict[int, Task], Lane]:
     for i, (submitted, wait, run) in enumerate(wishes):
         timeline, free_at = plan(lane.free_at, Needs(wait, run), SUCCESS, submitted, LIFE)
         tasks[i] = Task(str(i), "model", (), {}, SUCCESS, timeline)
-        lane = Lane(tuple(free_at), ())
+        lane = Lane(free_at, ())
     return tasks, lane
 
 

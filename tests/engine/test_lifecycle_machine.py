@@ -155,11 +155,11 @@ class Lanes(RuleBasedStateMachine):
         if self.came_in_the_last_second(owner, model) >= SUBMITS[model]:
             for simulator in (self.simulator, self.unread):
                 with pytest.raises(VendorError, match="rate_quota"):
-                    result_of(simulator.submit(ACCOUNTS[owner], draft))
+                    result_of(simulator.submit(ACCOUNTS[owner], draft, ORIGIN))
             return multiple()
 
-        task, view = result_of(self.simulator.submit(ACCOUNTS[owner], draft))
-        result_of(self.unread.submit(ACCOUNTS[owner], draft))
+        task, view = result_of(self.simulator.submit(ACCOUNTS[owner], draft, ORIGIN))
+        result_of(self.unread.submit(ACCOUNTS[owner], draft, ORIGIN))
 
         assert seen_in(view) == ("PENDING", self.now, None, None)
         self.jobs[task.id] = job_of(task, owner, fate, self.now)

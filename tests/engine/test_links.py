@@ -14,7 +14,7 @@ TASK = "0fcfa6e6-bec0-4938-a444-f23a47e8dd48"
 ACCOUNT = "0123456789abcdef"
 EXPIRES = 1_770_686_400
 ARABIC_DIGITS = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
-LINK = result_link("http://test:8900", "dashscope-result-bj", "LTAI5t", ACCOUNT, TASK, 0, EXPIRES)
+LINK = result_link("http://test:8900", "dashscope-result-bj", "LTAI5t", ACCOUNT, TASK, 0, "mp4", EXPIRES)
 PATH, QUERY = urlsplit(LINK).path, urlsplit(LINK).query
 
 
@@ -37,7 +37,7 @@ def test_a_signature_is_twenty_bytes_in_base64() -> None:
 
 def test_a_signature_is_quoted_for_an_address() -> None:
     """Among enough links there are some with each of the three marks that base64 may hold."""
-    links = [result_link("", "b", "LTAI5t", ACCOUNT, TASK, 0, EXPIRES + n) for n in range(100)]
+    links = [result_link("", "b", "LTAI5t", ACCOUNT, TASK, 0, "mp4", EXPIRES + n) for n in range(100)]
     signatures = [link.partition("&Signature=")[2] for link in links]
 
     assert not any(mark in signature for signature in signatures for mark in "+/=")

@@ -1,4 +1,4 @@
-"""How a submission's end is chosen: its own mistake first, then the marks in its prompt."""
+"""How an accepted submission ends: in success, unless a mark in one of its texts or addresses orders otherwise."""
 
 from __future__ import annotations
 
@@ -8,23 +8,17 @@ from fakescope.catalog import Catalog
 from fakescope.engine.scenario import outcome_of
 from fakescope.engine.task import ENDLESS, SUCCESS, Outcome, Problem
 
-WRONG = Problem("InvalidParameter", "size must be in 1*1", "parameters.size:choice", "", "inferred")
-
 
 def test_a_plain_prompt_succeeds(catalog: Catalog) -> None:
-    assert outcome_of(None, "A fox in the snow", catalog.failures) == SUCCESS
+    assert outcome_of(("A fox in the snow",), catalog) == SUCCESS
 
 
 def test_no_prompt_succeeds(catalog: Catalog) -> None:
-    assert outcome_of(None, None, catalog.failures) == SUCCESS
-
-
-def test_a_problem_wins_over_every_mark(catalog: Catalog) -> None:
-    assert outcome_of(WRONG, "[fakescope:stuck]", catalog.failures) == Outcome(WRONG)
+    assert outcome_of((None,), catalog) == SUCCESS
 
 
 def test_fail_ends_with_the_code_and_the_text_of_the_catalogue(catalog: Catalog) -> None:
-    problem = outcome_of(None, "A fox [fakescope:fail=DataInspectionFailed]", catalog.failures).problem
+    problem = outcome_of(("A fox [fakescope:fail=DataInspectionFailed]",), catalog).problem
 
     assert problem is not None
     assert (problem.code, problem.basis) == ("DataInspectionFailed", "seen")
@@ -32,15 +26,15 @@ def test_fail_ends_with_the_code_and_the_text_of_the_catalogue(catalog: Catalog)
 
 
 def test_fail_with_a_code_that_is_not_known_says_so(catalog: Catalog) -> None:
-    problem = outcome_of(None, "[fakescope:fail=Made.Up]", catalog.failures).problem
+    problem = outcome_of(("[fakescope:fail=Made.Up]",), catalog).problem
 
     assert problem is not None
     assert (problem.code, problem.basis) == ("Made.Up", "inferred")
-    assert problem.message == "Made.Up was ordered by a mark in the prompt; its text is not known."
+    assert problem.message == "Made.Up was ordered by a mark in the request; its text is not known."
 
 
 def test_fail_leaves_a_trace_of_who_ordered_it(catalog: Catalog) -> None:
-    problem = outcome_of(None, "[fakescope:fail=InternalError]", catalog.failures).problem
+    problem = outcome_of(("[fakescope:fail=InternalError]",), catalog).problem
 
     assert problem is not None
     assert problem.rule == "test_prompt:InternalError"
@@ -48,16 +42,16 @@ def test_fail_leaves_a_trace_of_who_ordered_it(catalog: Catalog) -> None:
 
 
 def test_stuck_never_ends(catalog: Catalog) -> None:
-    assert outcome_of(None, "A fox [fakescope:stuck] in the snow", catalog.failures) == ENDLESS
+    assert outcome_of(("A fox [fakescope:stuck] in the snow",), catalog) == ENDLESS
 
 
 @pytest.mark.parametrize(("mark", "run_s"), [("seconds=0", 0.0), ("seconds=2.5", 2.5), ("seconds=90000", 86_400.0)])
 def test_seconds_sets_the_running_time_up_to_a_day(catalog: Catalog, mark: str, run_s: float) -> None:
-    assert outcome_of(None, f"[fakescope:{mark}]", catalog.failures) == Outcome(run_s=run_s)
+    assert outcome_of((f"[fakescope:{mark}]",), catalog) == Outcome(run_s=run_s)
 
 
 def test_seconds_goes_with_fail(catalog: Catalog) -> None:
-    outcome = outcome_of(None, "[fakescope:fail=InternalError][fakescope:seconds=3]", catalog.failures)
+    outcome = outcome_of(("[fakescope:fail=InternalError][fakescope:seconds=3]",), catalog)
 
     assert outcome.problem is not None
     assert outcome.run_s == 3.0
@@ -68,12 +62,12 @@ def test_seconds_goes_with_fail(catalog: Catalog) -> None:
     ["seconds", "seconds=", "seconds=soon", "seconds=nan", "seconds=-1", "fail", "fail=", "fail=a b", "nonsense", ""],
 )
 def test_a_mark_that_is_none_is_part_of_the_prompt(catalog: Catalog, mark: str) -> None:
-    assert outcome_of(None, f"A fox [fakescope:{mark}]", catalog.failures) == SUCCESS
+    assert outcome_of((f"A fox [fakescope:{mark}]",), catalog) == SUCCESS
 
 
 def test_every_failure_of_the_catalogue_can_be_ordered(catalog: Catalog) -> None:
     for code, failure in catalog.failures.items():
-        problem = outcome_of(None, f"[fakescope:fail={code}]", catalog.failures).problem
+        problem = outcome_of((f"[fakescope:fail={code}]",), catalog).problem
 
         assert problem is not None
         assert (problem.code, problem.message) == (code, failure.message)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import pytest
@@ -54,10 +54,10 @@ def a_task(name: str, submitted: int, end: int | None = None) -> Task:
     )
 
 
-async def put(store: Store, account: str, *tasks: Task, model: str = MODEL, forget_before: int = 0) -> None:
-    """Commit tasks at the lane's own version."""
+async def put(store: Store, account: str, *tasks: Task, model: str = MODEL, forget_before: int = 0) -> Sequence[Task]:
+    """Commit tasks at the lane's own version; what was forgotten."""
     lane, version = await store.read_lane(account, model)
-    await store.commit(account, model, version, lane, tasks, forget_before)
+    return await store.commit(account, model, version, lane, tasks, forget_before)
 
 
 def names(tasks: Iterable[Task]) -> list[str]:
@@ -154,14 +154,16 @@ class TestStoreContract:
         assert await store.read_lane("bob", MODEL) == LaneState(EMPTY_LANE, 0)
 
     async def test_commit_forgets_the_accounts_old_tasks(self, store: Store, backend: Backend) -> None:
-        """A commit forgets the account's tasks submitted before `forget_before`, and no others."""
+        """A commit forgets the account's tasks submitted before `forget_before`, and no others, and gives them back."""
         await put(store, "bob", a_task("bob's", 999, 2_000))
         await put(store, "alice", a_task("elsewhere", 999)._replace(model="other"), model="other")
         await put(store, "alice", a_task("old", 1_000), a_task("edge", 1_500), a_task("young", 1_501, 9_000))
         await put(store, "alice", a_task("late", 1_600), a_task("later", 1_700))
 
-        await put(store, "alice", a_task("new", 3_000), forget_before=1_500)
+        gone = await put(store, "alice", a_task("new", 3_000), forget_before=1_500)
+        again = await put(store, "alice", forget_before=1_500)
 
+        assert (names(gone), names(again)) == (["elsewhere", "old"], [])
         kept = ["edge", "young", "late", "later", "new"]
         assert backend.held(store, "alice") == set(kept)
         assert backend.held(store, "bob") == {"bob's"}
