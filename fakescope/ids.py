@@ -23,12 +23,12 @@ class IdSource:
 
     def task_id(self) -> str:
         """A UUID of version 4, as the vendor's task ids are."""
-        h = f"{self._bits(128):032x}"
+        h = self._bits(128).to_bytes(16, "big").hex()
         return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-{'89ab'[int(h[16], 16) & 3]}{h[17:20]}-{h[20:]}"
 
     def request_id(self) -> str:
         """A UUID whose third group starts with 9, as the vendor's request ids are."""
-        h = f"{self._bits(128):032x}"
+        h = self._bits(128).to_bytes(16, "big").hex()
         return f"{h[:8]}-{h[8:12]}-9{h[13:16]}-{h[16:20]}-{h[20:]}"
 
 

@@ -139,7 +139,8 @@ class Simulator:
                 raise VendorError("cancel_refused", f"The task is {status}; only a PENDING task can be canceled.")
             model = task.model
             lane, version = await self._store.read_lane(account.id, model)
-            queue = await self._store.read_queue(account.id, model, now)
+            # Without slots nobody waits for anybody, and the queue need not be looked through.
+            queue = await self._store.read_queue(account.id, model, now) if lane.free_at else ()
             changed, lane = lifecycle.plan_without(task, queue, lane, self._needs_of, now, self._life_ms)
             try:
                 await self._store.commit(account.id, model, version, lane, changed, now - self._life_ms)

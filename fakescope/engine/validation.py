@@ -39,7 +39,7 @@ def validate(spec: ModelSpec, draft: Draft, text_of: TextOf) -> Submission | Pro
         mistake = rule_.check(value)
         if mistake is not None:
             return _problem(spec, field, mistake, value, text_of)
-        if value.__class__ is str and value.startswith("oss://") and not draft.resolves_oss and rule_.kind == "media":
+        if rule_.kind == "media" and value.startswith("oss://") and not draft.resolves_oss:
             return _problem(spec, field, "scheme", value, text_of)
         accepted = rule_.accept(value)
         if accepted is not value and accepted != value:

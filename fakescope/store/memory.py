@@ -79,7 +79,7 @@ class MemoryStore:
     async def commit(
         self, account: str, model: str, version: int, lane: Lane, tasks: Sequence[Task], forget_before: int
     ) -> None:
-        world = self._worlds.setdefault(account, _World())
+        world = self._worlds.get(account) or self._worlds.setdefault(account, _World())
         if world.lanes.get(model, _NEW_LANE).version != version:
             raise StoreConflict(f"lane {model} moved on from version {version}")
         world.lanes[model] = LaneState(lane, version + 1)
@@ -127,4 +127,4 @@ class _Slice(Sequence[Task]):
 
 
 def _has_ended(task: Task, now: int) -> bool:
-    return task.timeline.statuses[-1].is_terminal and task.ended <= now
+    return task.ended <= now and task.timeline.statuses[-1].is_terminal
