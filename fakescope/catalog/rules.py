@@ -15,9 +15,10 @@ __all__ = ["RULES", "Boolean", "Choice", "Fixed", "Integer", "MediaRule", "Rule"
 
 
 class Rule(Protocol):
-    """What one field accepts."""
+    """What one field accepts. `takes_as_is` says that `accept` changes nothing, and need not be called."""
 
     kind: str
+    takes_as_is: bool
 
     def check(self, value: object) -> str | None:
         """The word for what is wrong with a value that was given (never None), or None."""
@@ -40,6 +41,7 @@ class _Plain:
     """A rule that takes values as they are and has nothing to fill into a text."""
 
     __slots__ = ()
+    takes_as_is = True
 
     def accept(self, value: object) -> object:
         return value
@@ -53,6 +55,7 @@ class Text:
 
     __slots__ = ("max_chars", "not_blank", "too_long")
     kind = "text"
+    takes_as_is = False
 
     def __init__(self, *, max_chars: int | None = None, too_long: str = "cut", not_blank: bool = False) -> None:
         self.max_chars, self.too_long, self.not_blank = max_chars, too_long, not_blank
@@ -97,6 +100,7 @@ class Integer:
 
     __slots__ = ("high", "low", "values")
     kind = "integer"
+    takes_as_is = False
 
     def __init__(self, *, range: tuple[int, int] | None = None, values: tuple[int, ...] | None = None) -> None:
         self.low: int | None
@@ -132,6 +136,7 @@ class Choice:
 
     __slots__ = ("_own", "values")
     kind = "choice"
+    takes_as_is = False
 
     def __init__(self, *, values: tuple[str, ...]) -> None:
         self.values = values
@@ -180,6 +185,7 @@ class MediaRule:
 
     __slots__ = ("alpha", "formats", "max_bytes", "media", "schemes", "seconds", "side_px")
     kind = "media"
+    takes_as_is = True
 
     def __init__(
         self,

@@ -41,6 +41,9 @@ def validate(spec: ModelSpec, draft: Draft, text_of: TextOf) -> Submission | Pro
             return _problem(spec, field, mistake, value, text_of)
         if rule_.kind == "media" and value.startswith("oss://") and not draft.resolves_oss:
             return _problem(spec, field, "scheme", value, text_of)
+        if rule_.takes_as_is:
+            values.append(value)
+            continue
         accepted = rule_.accept(value)
         if accepted is not value and accepted != value:
             uncut = {**uncut, i: value}
