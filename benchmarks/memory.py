@@ -15,11 +15,11 @@ _MANY = 100_000
 
 def memory(count: int) -> Iterator[Row]:
     with running() as few, running() as many:
-        queries = [_running_task(server) for server in (many, few)]
         before = many.rss_mb()
         for _ in rounds(1, f"submitting {_MANY:,} tasks"):
             lifecycles(many.port, _MANY, polls=0)
         yield Row(f"MB of memory that {_MANY:,} tasks add", [many.rss_mb() - before], most=120)
+        queries = [_running_task(server) for server in (many, few)]
         rates: tuple[list[float], list[float]] = [], []
         for number in rounds(count, f"polls beside {_MANY:,} tasks"):
             for i in (0, 1) if number % 2 else (1, 0):

@@ -12,20 +12,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, perf_counter, sleep
 
-from benchmarks.load import exchange, poll
+from benchmarks.load import exchange, submit
 
-__all__ = ["AGAINST", "CORES", "LEAN", "OURS", "Server", "pair", "pin", "running"]
+__all__ = ["BARE", "CORES", "LEAN", "OURS", "Server", "pin", "running"]
 
-_PYTHON = sys.executable
 _HERE = Path(__file__).parent
-_UVICORN = (
-    "--http httptools --loop uvloop --ws none --lifespan off --interface asgi3 --no-access-log --no-server-header"
-)
+_FLAGS = "--http httptools --loop uvloop --ws none --lifespan off --interface asgi3 --no-access-log --no-server-header"
 
-OURS = [_PYTHON, "-m", "fakescope", "serve", "--no-limits", "--log", "off", "--seed", "1", "--port"]
+OURS = [sys.executable, "-m", "fakescope", "serve", "--no-limits", "--log", "off", "--seed", "1", "--port"]
 """As users run it, but for three flags: no rate limits, no access lines, and always the same ids."""
-AGAINST = [_PYTHON, "-m", "uvicorn", "--app-dir", str(_HERE), "bare:app", *_UVICORN.split(), "--port"]
-LEAN = [_PYTHON, str(_HERE / "bare.py")]
+BARE = [sys.executable, "-m", "uvicorn", "--app-dir", str(_HERE), "bare:app", *_FLAGS.split(), "--port"]
+LEAN = [sys.executable, str(_HERE / "bare.py")]
+"""The same application, started by the fewest imports that uvicorn can do with."""
 
 _ALLOWED = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 CORES = (_ALLOWED[0], _ALLOWED[-1]) if len(_ALLOWED) > 1 else None
@@ -46,9 +44,8 @@ class Server:
             self.port: int = probe.getsockname()[1]
         pin(0)
         self.spawned = perf_counter()
-        self._process = subprocess.Popen(
-            [*command, str(self.port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        quiet = subprocess.DEVNULL
+        self._process = subprocess.Popen([*command, str(self.port)], stdout=quiet, stderr=quiet)
         pin(1)
 
     def connect(self) -> socket.socket:
@@ -67,6 +64,11 @@ class Server:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0]) * 1024 / 1e6
 
+    def cpu_s(self) -> float:
+        """The processor time that it has had, in seconds."""
+        times = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        return sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
+
     def stop(self) -> tuple[float, int]:
         """Ask it to end: how many milliseconds that took, and its exit status."""
         started = perf_counter()
@@ -77,18 +79,11 @@ class Server:
 
 @contextmanager
 def running(command: list[str] = OURS) -> Iterator[Server]:
-    """A server that answers, until the end of the block."""
+    """A server that has answered a submission, until the end of the block."""
     server = Server(command)
     try:
         with server.connect() as connection:
-            exchange(connection, poll("0"))
+            exchange(connection, submit())
         yield server
     finally:
         server.stop()
-
-
-@contextmanager
-def pair(ours: list[str] = OURS) -> Iterator[tuple[Server, Server]]:
-    """Ours and the bare one. Fresh ones for every round: no two processes of one program are equally fast."""
-    with running(ours) as one, running(AGAINST) as other:
-        yield one, other

@@ -7,7 +7,7 @@ from time import perf_counter
 
 from benchmarks.load import CONNECTIONS, exchange, poll, submit, task_id_in
 from benchmarks.report import Row, rounds
-from benchmarks.servers import AGAINST, LEAN, OURS, Server, running
+from benchmarks.servers import BARE, LEAN, OURS, Server, running
 
 __all__ = ["start", "stop"]
 
@@ -15,7 +15,7 @@ _STARTS = 3  # in each round, because they are short
 
 
 def start(count: int) -> Iterator[Row]:
-    commands = {"ours": OURS, "against": AGAINST, "lean": LEAN}
+    commands = {"ours": OURS, "bare": BARE, "lean": LEAN}
     submitted: dict[str, list[float]] = {name: [] for name in commands}
     polled: dict[str, list[float]] = {name: [] for name in commands}
     for command in commands.values():  # once for the bytecode and the disk
@@ -26,8 +26,8 @@ def start(count: int) -> Iterator[Row]:
             first, second = _start(command)
             submitted[name].append(first)
             polled[name].append(second)
-    yield Row("ms from spawn to a submission answered", submitted["ours"], submitted["against"], most=1.6)
-    yield Row("ms from spawn to its poll answered", polled["ours"], polled["against"], most=1.6)
+    yield Row("ms from spawn to a submission answered", submitted["ours"], submitted["bare"], most=1.6)
+    yield Row("ms from spawn to its poll answered", polled["ours"], polled["bare"], most=1.6)
     yield Row("the same against a leaner start of uvicorn", polled["ours"], polled["lean"])
 
 

@@ -62,7 +62,7 @@ def create_app(
     async def close() -> None:
         await simulator.close()
         if access is not None:
-            access.flush()
+            access.close()
 
     vendor = VendorApp(simulator, keys, seed=seed, extra=extra, access=access)
     return FailureGuard(_Doors(vendor, MediaApp(simulator, extra), admin, close), extra)

@@ -44,6 +44,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except BrokenPipeError:  # `fakescope models | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:  # a full disk behind standard output, a folder that is gone
+        _end(error.strerror or str(error), ENVIRONMENT)
 
 
 def _end(message: str, status: int) -> NoReturn:
@@ -134,11 +136,12 @@ def _say_ready(settings: Settings, port: int) -> None:
     from shutil import which  # deferred: `fakescope env` needs none of it
 
     base = f"http://{_in_url(settings.host)}:{port}/api/v1"
+    where = f"--port {port}" if settings.host == Settings().host else f"--host {settings.host} --port {port}"
     print(f"fakescope ready on {base}", flush=True)
     command = "fakescope" if which("fakescope") else f"{sys.executable} -m fakescope"  # `make run` installs into .venv
     speed = "at once" if settings.speed == float("inf") else f"{settings.speed:g}x the vendor's pace"
     print(
-        f'  point a client at it:  eval "$({command} env --port {port})"\n'
+        f'  point a client at it:  eval "$({command} env {where})"\n'
         f"  or by hand:            export DASHSCOPE_HTTP_BASE_URL={base} DASHSCOPE_API_KEY=sk-fake-me\n"
         f"  tasks run {speed}; seed {settings.seed}; region {settings.region}; Ctrl-C ends it",
         file=sys.stderr,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import random
 import secrets
-from zlib import crc32
+from hashlib import blake2b
 
 __all__ = ["IdSource", "fraction", "fresh_seed", "request_id_of"]
+
+
+_ALL = (1 << 128) - 1
+_STEP = 0x9E3779B97F4A7C15F39CC0605CEDC835  # 2**128 divided by the golden ratio: neighbours look unlike
 
 
 class IdSource:
@@ -16,28 +19,33 @@ class IdSource:
     True
     """
 
-    __slots__ = ("_bits",)
+    __slots__ = ("_at",)
 
     def __init__(self, seed: int, name: str) -> None:
-        self._bits = random.Random(f"{seed}/{name}").getrandbits
+        self._at = int.from_bytes(blake2b(f"{seed}/{name}".encode(), digest_size=16).digest())
 
     def task_id(self) -> str:
         """A UUID of version 4, as the vendor's task ids are."""
-        h = f"{self._bits(128):032x}"
+        h = self._next()
         return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-{'89ab'[int(h[16], 16) & 3]}{h[17:20]}-{h[20:]}"
 
     def request_id(self) -> str:
         """A UUID whose third group starts with 9, as the vendor's request ids are."""
-        h = f"{self._bits(128):032x}"
+        h = self._next()
         return f"{h[:8]}-{h[8:12]}-9{h[13:16]}-{h[16:20]}-{h[20:]}"
+
+    def _next(self) -> str:
+        # Odd steps come round only after 2**128 of them: unique, quick, and one number for every key that ever came.
+        self._at = (self._at + _STEP) & _ALL
+        return self._at.to_bytes(16).hex()
 
 
 def fraction(task_id: str, what: str) -> float:
-    """A number in [0, 1) that is settled by the task's id and the question alone.
+    """A number in [0, 1) that is settled by the task's id and the question alone; questions are independent.
 
     The id comes from the seed, so a task's fate depends on the seed and not on how many requests came before.
     """
-    return crc32(f"{what}/{task_id}".encode()) / 4_294_967_296
+    return int.from_bytes(blake2b(f"{what}/{task_id}".encode(), digest_size=4).digest()) / 4_294_967_296
 
 
 def request_id_of(task_id: str) -> str:

@@ -32,6 +32,7 @@ __all__ = ["Filter", "Page", "Rules", "Simulator", "TaskRow"]
 
 _log = logging.getLogger("fakescope")
 _MOST_STAND_INS = 1_000
+_MOST_WINDOWS = 10_000
 _TRIES = 20  # a lane that moved under us is read again; more than this many times in a row is a broken store
 
 
@@ -160,7 +161,8 @@ class Simulator:
                 raise VendorError("cancel_refused", f"The task is {status}; only a PENDING task can be canceled.")
             model = task.model
             lane, version = await self._store.read_lane(account.id, model)
-            queue = await self._store.read_queue(account.id, model, now)
+            # Without slots nobody waits for anybody, and the queue need not be looked through.
+            queue = await self._store.read_queue(account.id, model, now) if lane.free_at else ()
             changed, lane = lifecycle.plan_without(task, queue, lane, self._needs_of, now, self._life_ms)
             try:
                 gone = await self._store.commit(account.id, model, version, lane, changed, now - self._life_ms)
@@ -232,6 +234,8 @@ class Simulator:
         most = self.catalog.service.calls_per_s
         recent = self._calls.get((account, call))
         if recent is None:
+            if len(self._calls) >= _MOST_WINDOWS:
+                self._calls.clear()  # a window that is lost lets a few more through; one per key ever seen fills memory
             recent = self._calls.setdefault((account, call), deque(maxlen=most))
         if is_over(recent, most, 1000, now):
             raise VendorError("rate_quota", f"{call} is limited to {most} a second per account.")
@@ -334,9 +338,13 @@ class Simulator:
         # A task stops being listed at the very instant at which it becomes UNKNOWN.
         since = max(now - self._life_ms + 1, wanted.since or 0)
         until = now if wanted.until is None else min(now, wanted.until)
-        tasks = await self._store.find(account.id, since, until)
+        if wanted.task_id:
+            task = await self._store.get(account.id, wanted.task_id)
+            tasks: Sequence[Task] = [task] if task and since <= task.submitted <= until else []
+        else:
+            tasks = await self._store.find(account.id, since, until)
         link = self._link(account, origin)
-        if wanted.task_id or wanted.model or wanted.status:
+        if wanted.model or wanted.status:
             tasks = [task for task in tasks if self._matches(task, wanted, now)]
         last = max(0, len(tasks) - offset)
         shown = tasks[max(0, last - limit) : last]
@@ -347,8 +355,6 @@ class Simulator:
         return Page(rows, len(tasks), now)
 
     def _matches(self, task: Task, wanted: Filter, now: Instant) -> bool:
-        return (
-            wanted.task_id in (None, task.id)
-            and wanted.model in (None, task.model)
-            and (wanted.status is None or wanted.status == lifecycle.status_at(task.timeline, now, self._life_ms))
+        return wanted.model in (None, task.model) and (
+            wanted.status is None or wanted.status == lifecycle.status_at(task.timeline, now, self._life_ms)
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from uuid import UUID
 
 import pytest
@@ -84,3 +85,12 @@ def test_fractions_spread_evenly_from_0_up_to_1() -> None:
 
 def test_a_fresh_seed_is_short_enough_to_type() -> None:
     assert all(0 <= fresh_seed() < 1_000_000 for _ in range(100))
+
+
+def test_answers_to_two_questions_are_independent() -> None:
+    keys = drawn(1, "independence", 16_000)
+
+    cells = Counter((int(4 * fraction(key, "wait")), int(4 * fraction(key, "run"))) for key in keys)
+
+    assert len(cells) == 16
+    assert all(850 < count < 1_150 for count in cells.values())  # a thousand each, give or take

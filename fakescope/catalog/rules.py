@@ -36,9 +36,10 @@ __all__ = [
 
 
 class Rule(Protocol):
-    """What one field accepts."""
+    """What one field accepts. `takes_as_is` says that `accept` changes nothing, and need not be called."""
 
     kind: str
+    takes_as_is: bool
 
     def check(self, value: object) -> str | None:
         """The word for what is wrong with a value that was given (never None), or None."""
@@ -61,6 +62,7 @@ class _Plain:
     """A rule that takes values as they are and has nothing to fill into a text."""
 
     __slots__ = ()
+    takes_as_is = True
 
     def accept(self, value: object) -> object:
         return value
@@ -109,6 +111,7 @@ class Text:
 
     __slots__ = ("max_chars", "not_blank", "too_long")
     kind = "text"
+    takes_as_is = False
 
     def __init__(self, *, max_chars: int | None = None, too_long: str = "cut", not_blank: bool = False) -> None:
         self.max_chars, self.too_long, self.not_blank = max_chars, too_long, not_blank
@@ -153,6 +156,7 @@ class Integer:
 
     __slots__ = ("bounds", "values")
     kind = "integer"
+    takes_as_is = False
 
     def __init__(self, *, bounds: Bounds | None = None, values: tuple[int, ...] | None = None) -> None:
         self.bounds, self.values = bounds or Bounds(), values
@@ -204,6 +208,7 @@ class Choice:
 
     __slots__ = ("_own", "values")
     kind = "choice"
+    takes_as_is = False
 
     def __init__(self, *, values: tuple[str, ...]) -> None:
         self.values = values
@@ -311,6 +316,7 @@ class MediaRule:
         "side_px",
     )
     kind = "media"
+    takes_as_is = True
 
     def __init__(
         self,
@@ -387,6 +393,7 @@ class ListRule:
 
     __slots__ = ("bounds", "item", "too_many")
     kind = "list"
+    takes_as_is = False
 
     def __init__(self, *, item: Rule, bounds: Bounds, too_many: str = "refuse") -> None:
         self.item, self.bounds, self.too_many = item, bounds, too_many

@@ -6,7 +6,7 @@ Method, key and JSON come earlier, where bytes are read (`wire`); the rate comes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from reprlib import repr as shortened  # a body may be nested more deeply than repr can follow
 
@@ -92,7 +92,7 @@ def _mode(spec: ModelSpec, _account: Account, draft: Draft) -> VendorError | Non
 
 def _envelope(spec: ModelSpec, _account: Account, draft: Draft) -> VendorError | None:
     body = draft.body
-    assert isinstance(body, Mapping)
+    assert isinstance(body, dict)
     if not isinstance(body.get("input"), dict):
         if body.get("input") is None:
             return VendorError("input_missing", 'The body needs "input": {…}.')

@@ -6,7 +6,7 @@ changes a status that could have been seen, only brings later starts forward, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from heapq import heapify, heapreplace
 from typing import NamedTuple
 
@@ -60,27 +60,31 @@ def plan(
 
 
 def plan_without(
-    canceled: Task, queue: Iterable[Task], lane: Lane, needs: Callable[[Task], Needs], now: int, life_ms: int
+    canceled: Task, queue: Sequence[Task], lane: Lane, needs: Callable[[Task], Needs], now: int, life_ms: int
 ) -> tuple[list[Task], Lane]:
     """Cancel a waiting task: the tasks whose timelines change, itself first, and the lane after it.
 
-    `queue` is the lane's tasks that had not ended at `now`, in order of submission.
+    `queue` is the lane's tasks that had not ended at `now`, in order of submission. Costs as much as there are.
     """
     changed = [canceled._replace(timeline=Timeline((canceled.submitted, now), _CANCELED))]
-    waiting = [task for task in queue if task.id != canceled.id]
-    slots = [_occupied_until(task, life_ms) for task in waiting if task.timeline.instants[1] <= now]
-    slots = [end for end in slots if end > now]
-    if lane.free_at:
-        slots += [now] * (len(lane.free_at) - len(slots))
-        heapify(slots)
-        for task in waiting:
-            if task.timeline.instants[1] <= now:
-                continue
+    if not lane.free_at:
+        return changed, lane
+    waiting = [task for task in queue if task.timeline[2] > now]
+    started = [_occupied_until(task, life_ms) for task in queue if task.timeline[2] <= now]
+    slots = [end for end in started if end > now]
+    slots += [now] * (len(lane.free_at) - len(slots))
+    heapify(slots)
+    is_behind = False
+    for task in waiting:
+        if task.id == canceled.id:
+            is_behind = True
+        elif not is_behind:  # who stands in front keeps the plan
+            heapreplace(slots, max(slots[0], _occupied_until(task, life_ms)))
+        else:
             timeline = _place(slots, needs(task), task.outcome, task.submitted, now, life_ms)
             if timeline != task.timeline:
                 changed.append(task._replace(timeline=timeline))
-        lane = lane._replace(free_at=tuple(sorted(slots)))
-    return changed, lane
+    return changed, lane._replace(free_at=tuple(sorted(slots)))
 
 
 def status_at(timeline: Timeline, now: int, life_ms: int) -> TaskStatus:

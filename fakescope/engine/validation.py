@@ -54,6 +54,9 @@ def validate(spec: ModelSpec, draft: Draft, text_of: TextOf, *, lenient: bool = 
         if not draft.resolves_oss and rule.kind in _WITH_FILES and _names_upload(rule, value):
             hint = f"{field.path} is an oss:// address: send the header X-DashScope-OssResourceResolve: enable."
             return problem_of(spec, field, "scheme", value, text_of)._replace(hint=hint)
+        if rule.takes_as_is:
+            values.append(value)
+            continue
         accepted = rule.accept(value)
         if accepted is not value and accepted != value and value.__class__ is str:
             uncut = {**uncut, i: value}

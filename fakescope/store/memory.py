@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import deque
 from collections.abc import Sequence
 from typing import overload
 
@@ -20,14 +19,15 @@ _NEW_LANE = LaneState(EMPTY_LANE, 0)
 class _World:
     """One account's share: tasks by id, their order of submission, lanes, and who waits in them."""
 
-    __slots__ = ("control", "forgotten", "lanes", "order", "queues", "tasks")
+    __slots__ = ("control", "forgotten", "lanes", "looked", "order", "queues", "tasks")
 
     def __init__(self) -> None:
         self.tasks: dict[str, Task] = {}
         self.order: list[str] = []
         self.forgotten = 0  # how many at the front of `order` are gone; the list is cut when that is half of it
         self.lanes: dict[str, LaneState] = {}
-        self.queues: dict[str, deque[str]] = {}
+        self.queues: dict[str, list[str]] = {}
+        self.looked: dict[str, int] = {}  # how long each queue was when it was last looked through
         self.control: ClockSetting = REAL
 
     def forget(self, before: int) -> Sequence[Task]:
@@ -41,15 +41,20 @@ class _World:
             self.forgotten = 0
         return gone
 
-    def drop_ended(self, model: str, now: int) -> None:
-        """Forget, at the front of a queue, who has ended. The rest is skipped when it is read."""
-        queue = self.queues[model]
-        while queue and ((task := self.tasks.get(queue[0])) is None or _has_ended(task, now)):
-            queue.popleft()
+    def enqueue(self, task: Task, model: str, now: int) -> None:
+        """Add a task to its lane's queue. Whenever that has doubled, those who have ended leave it."""
+        queue = self.queues.setdefault(model, [])
+        queue.append(task.id)
+        if len(queue) > 2 * self.looked.get(model, 0) + 64:
+            self.queues[model] = [key for key in queue if (one := self.tasks.get(key)) and not _has_ended(one, now)]
+            self.looked[model] = len(self.queues[model])
 
 
 class MemoryStore:
-    """A Store in memory. Every operation costs O(log n) or less in the tasks of the account."""
+    """A Store in memory. Every operation costs O(log n) or less in the tasks of the account, averaged over commits;
+
+    only reading a queue costs as much as there are tasks in it that have not ended.
+    """
 
     def __init__(self) -> None:
         self._worlds: dict[str, _World] = {}
@@ -81,18 +86,16 @@ class MemoryStore:
     async def commit(
         self, account: str, model: str, version: int, lane: Lane, tasks: Sequence[Task], forget_before: int
     ) -> Sequence[Task]:
-        world = self._worlds.setdefault(account, _World())
+        world = self._worlds.get(account) or self._worlds.setdefault(account, _World())
         if world.lanes.get(model, _NEW_LANE).version != version:
             raise StoreConflict(f"lane {model} moved on from version {version}")
         world.lanes[model] = LaneState(lane, version + 1)
-        queue = world.queues.setdefault(model, deque())
         for task in tasks:
             is_new = task.id not in world.tasks
             world.tasks[task.id] = task
             if is_new:
                 world.order.append(task.id)
-                queue.append(task.id)
-                world.drop_ended(model, task.submitted)
+                world.enqueue(task, model, task.submitted)
         return world.forget(forget_before)
 
     async def read_control(self, account: str) -> ClockSetting:
@@ -129,4 +132,4 @@ class _Slice(Sequence[Task]):
 
 
 def _has_ended(task: Task, now: int) -> bool:
-    return task.timeline.statuses[-1].is_terminal and task.ended <= now
+    return task.ended <= now and task.timeline.statuses[-1].is_terminal

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import datetime
+from queue import Full, Queue
+from threading import Thread
 from typing import TextIO
 
 from fakescope.clock import Clock
@@ -14,10 +17,12 @@ from fakescope.engine.view import TaskView
 __all__ = ["AccessLog"]
 
 _FLUSH_S = 0.05
+_CLOSE_S = 0.1
+_MOST_BATCHES = 200
 
 
 class AccessLog:
-    """Lines are gathered and written twenty times a second: written one by one they would cost as much as the answers.
+    """Lines are gathered, and a thread writes them twenty times a second: who does not read them stops nothing.
 
     12:01:02.345 POST 200 video-synthesis MODEL 1f0c… PENDING
     12:01:09.871 GET  200 1f0c… FAILED InvalidParameter: size must be in … (parameters.size is '1*1'; …)
@@ -26,6 +31,8 @@ class AccessLog:
     def __init__(self, stream: TextIO, clock: Clock) -> None:
         self._stream, self._clock = stream, clock
         self._lines: list[str] = []
+        self._batches: Queue[str | None] = Queue(_MOST_BATCHES)
+        self._writer: Thread | None = None
         self._waiting = False
 
     def line(self, method: str, path: str, status: int, about: Task | TaskView | VendorError | str) -> None:
@@ -40,14 +47,28 @@ class AccessLog:
             asyncio.get_running_loop().call_later(_FLUSH_S, self.flush)
 
     def flush(self) -> None:
-        """Write what was gathered. A stream that is gone is not an error of the request."""
+        """Hand on what was gathered. When nobody reads, and too much waits already, it is lost."""
         self._waiting = False
         lines, self._lines = self._lines, []
-        try:
-            self._stream.write("".join(lines))
-            self._stream.flush()
-        except (OSError, ValueError):
-            pass
+        if self._writer is None:
+            self._writer = Thread(target=self._write, daemon=True)
+            self._writer.start()
+        with contextlib.suppress(Full):
+            self._batches.put_nowait("".join(lines))
+
+    def close(self) -> None:
+        """Write what is left, if somebody reads it at once."""
+        self.flush()
+        with contextlib.suppress(Full):
+            self._batches.put_nowait(None)
+        if self._writer is not None:
+            self._writer.join(_CLOSE_S)
+
+    def _write(self) -> None:
+        while (batch := self._batches.get()) is not None:
+            with contextlib.suppress(OSError, ValueError):  # a stream that is gone is not an error of the request
+                self._stream.write(batch)
+                self._stream.flush()
 
 
 def _named(path: str) -> list[str]:

@@ -63,7 +63,9 @@ class Keys:
             if scheme and scheme.lower() != "bearer":
                 raise VendorError("invalid_api_key", "Send the header Authorization: Bearer sk-anything.")
             raise VendorError("no_api_key", "Send the header Authorization: Bearer sk-anything; any key works here.")
-        region = self._service.region_of_host.get(host.decode("latin-1").rsplit(":", 1)[0].lower(), self._region)
+        region = self._service.region_of_host.get(
+            host.decode("latin-1").rsplit(":", 1)[0].rstrip(".").lower(), self._region
+        )
         bound = self._bound.get(key)
         if bound is None and self._closed:
             raise VendorError("invalid_api_key", "This server takes only the keys bound in fakescope.toml.")

@@ -45,16 +45,19 @@ async def read_body(scope: Scope, receive: Receive, most_bytes: int) -> bytes:
     announced = header(scope, b"content-length")
     if announced and int(announced) > most_bytes:
         raise _too_large(most_bytes)
-    body = bytearray()
+    parts: list[bytes] = []
+    size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
-        body += message.get("body", b"")
-        if len(body) > most_bytes:
+        part = message.get("body", b"")
+        size += len(part)
+        if size > most_bytes:
             raise _too_large(most_bytes)
+        parts.append(part)
         if not message.get("more_body", False):
-            return bytes(body)
+            return part if len(parts) == 1 else b"".join(parts)
 
 
 async def send_answer(send: Send, answer: Answer) -> None:

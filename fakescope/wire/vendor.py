@@ -43,14 +43,14 @@ class VendorApp:
         regions = {name: region.id for name, region in service.regions.items()}
         self._render = Renderer(service.utc_offset_ms, regions, extra)
         self._request_id = IdSource(seed, "requests").request_id
-        self._routes: dict[str, tuple[str, Handler]] = {}
+        self._routes: dict[str, tuple[str, Handler, str]] = {}
         for path in catalog.paths:
             self._route(path, "POST", self._submit)
         self._route(TASKS, "GET", self._list)
 
     def _route(self, path: str, method: str, handler: Handler) -> None:
         bare = path.rstrip("/")
-        self._routes[bare] = self._routes[f"{bare}/"] = method, handler
+        self._routes[bare] = self._routes[f"{bare}/"] = method, handler, bare
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -63,7 +63,7 @@ class VendorApp:
             self._access.line(scope["method"], scope["path"], answer.status, answer.about)
         await send_answer(send, answer)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+    def _answer(self, scope: Scope, receive: Receive) -> Awaitable[Answer]:
         path: str = scope["path"]
         method, handler, argument = self._find(path)
         given = scope["method"]
@@ -72,13 +72,13 @@ class VendorApp:
                 raise VendorError("method_not_supported", f"{path[:200]} takes {method}.", method=given)
             self._keys.caller(scope)  # a wrong key is reported before an unknown path
             raise self._no_such_path(path)
-        return await handler(self._keys.caller(scope), scope, receive, argument)
+        return handler(self._keys.caller(scope), scope, receive, argument)
 
     def _find(self, path: str) -> tuple[str, Handler, str]:
-        """Method, handler and task id for a path; an empty method if there is nothing there."""
+        """Method, handler, and the task id or the path as documented; an empty method if there is nothing there."""
         found = self._routes.get(path)
         if found is not None:
-            return *found, ""
+            return found
         if path.startswith(TASKS):
             task_id, _, rest = path[len(TASKS) :].partition("/")
             if task_id and not rest:
@@ -89,7 +89,7 @@ class VendorApp:
             return self._find(_SLASHES.sub("/", path))
         return "", self._list, ""
 
-    async def _submit(self, caller: Caller, scope: Scope, receive: Receive, _: str) -> Answer:
+    async def _submit(self, caller: Caller, scope: Scope, receive: Receive, path: str) -> Answer:
         service = self._catalog.service
         asynchronous = resolves_oss = False
         for name, value in scope["headers"]:
@@ -101,7 +101,6 @@ class VendorApp:
         body = _parse(raw)
         if len(raw) > service.string_chars:
             _refuse_long_strings(body, service.string_chars)
-        path = _SLASHES.sub("/", scope["path"]).rstrip("/")
         draft = Draft(path, asynchronous, resolves_oss, body)
         task, view = await self._simulator.submit(caller.account, draft, caller.origin)
         return self._render.submitted(view, task)

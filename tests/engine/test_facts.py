@@ -169,7 +169,12 @@ def test_seconds_of_a_file_are_cut_to_what_was_asked_for(
 def test_seconds_of_an_asset_are_those_of_its_type(make_spec: MakeSpec, value_of: ValueOf) -> None:
     spec = make_spec("""
         media.seconds = ["input.media.video"]
-        input.media = { kind = "assets", types = { video = [0, 1], image = [0, 1] }, schemes = ["https"], seconds = [7, 8] }
+
+        [input.media]
+        kind = "assets"
+        types = { video = [0, 1], image = [0, 1] }
+        schemes = ["https"]
+        seconds = [7, 8]
     """)
 
     assert 7 <= value_of("output_seconds", spec, media=[{"type": "video", "url": FILM}]) <= 8

@@ -6,7 +6,7 @@ import pytest
 
 from fakescope.catalog import Catalog
 from fakescope.engine.scenario import outcome_of
-from fakescope.engine.task import ENDLESS, SUCCESS, Outcome, Problem
+from fakescope.engine.task import ENDLESS, SUCCESS, Outcome, Partial
 
 
 def test_a_plain_prompt_succeeds(catalog: Catalog) -> None:
@@ -59,10 +59,56 @@ def test_seconds_goes_with_fail(catalog: Catalog) -> None:
 
 @pytest.mark.parametrize(
     "mark",
-    ["seconds", "seconds=", "seconds=soon", "seconds=nan", "seconds=-1", "fail", "fail=", "fail=a b", "nonsense", ""],
+    [
+        "seconds",
+        "seconds=",
+        "seconds=soon",
+        "seconds=nan",
+        "seconds=-1",
+        "fail",
+        "fail=",
+        "fail=a b",
+        "partial",
+        "partial=all",
+        "nonsense",
+        "",
+    ],
 )
 def test_a_mark_that_is_none_is_part_of_the_prompt(catalog: Catalog, mark: str) -> None:
     assert outcome_of((f"A fox [fakescope:{mark}]",), catalog) == SUCCESS
+
+
+@pytest.mark.parametrize("kept", [0, 2])
+def test_partial_leaves_only_the_first_results(catalog: Catalog, kept: int) -> None:
+    """Model Studio error codes: what stands in place of an image that was blocked."""
+    blocked = Partial(kept, "DataInspectionFailed", "Output data may contain inappropriate content.")
+
+    assert outcome_of((f"[fakescope:partial={kept}]",), catalog) == Outcome(partial=blocked)
+
+
+def test_partial_goes_with_seconds(catalog: Catalog) -> None:
+    outcome = outcome_of(("[fakescope:partial=1][fakescope:seconds=3]",), catalog)
+
+    assert outcome.partial is not None
+    assert outcome.run_s == 3.0
+
+
+def test_reject_finds_nothing(catalog: Catalog) -> None:
+    assert outcome_of(("https://h/a.png#[fakescope:reject]",), catalog) == Outcome(rejected=True)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://h/a.png#[fakescope:stuck]",
+        ["https://h/a.png", "https://h/b.png#[fakescope:stuck]"],
+        [{"type": "first_frame", "url": "https://h/a.png#[fakescope:stuck]"}],
+        [{"role": "user", "content": [{"image": "https://h/a.png"}, {"text": "A fox [fakescope:stuck]"}]}],
+    ],
+    ids=["address", "list", "assets", "message"],
+)
+def test_a_mark_may_stand_in_any_text_or_address(catalog: Catalog, value: object) -> None:
+    assert outcome_of((None, 5, True, value, "A fox"), catalog) == ENDLESS
 
 
 def test_every_failure_of_the_catalogue_can_be_ordered(catalog: Catalog) -> None:

@@ -1,0 +1,241 @@
+"""Rules between fields: every kind, and the conditions under which one applies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from fakescope.catalog import Catalog
+from fakescope.catalog.spec import ModelSpec
+from fakescope.engine.task import Draft, Problem, Submission
+from fakescope.engine.validation import validate
+
+FIELDS = """
+    input.a = { kind = "text", max_chars = 9, too_long = "refuse" }
+    input.b = { kind = "text" }
+    input.mode = { kind = "choice", values = ["plain", "fancy", "odd"], default = "plain" }
+    parameters.more = { kind = "list", item = { kind = "choice", values = ["x", "y"] } }
+    parameters.others = { kind = "list", item = { kind = "text" } }
+    parameters.n = { kind = "integer", default = 1 }
+    parameters.left = { kind = "integer", default = 0 }
+    parameters.right = { kind = "integer", default = 0 }
+"""
+Taken = Callable[..., dict[str, Any] | str]
+
+
+@pytest.fixture
+def taken(make_spec: Callable[[str], ModelSpec], catalog: Catalog) -> Taken:
+    """What a model with these constraints takes, by name of the field; or the rule that it finds broken."""
+
+    def taken(constraints: str, **given: Any) -> dict[str, Any] | str:
+        spec = make_spec(f"constraints = [{constraints}]\n{FIELDS}")
+        wheres = {field.name: field.path.partition(".")[0] for field in spec.fields}
+        body: dict[str, Any] = {"model": spec.name, "input": {}, "parameters": {}}
+        for name, value in given.items():
+            body[wheres[name]][name] = value
+        result = validate(spec, Draft(spec.path, True, False, body), catalog.problem)
+        if isinstance(result, Problem):
+            return result.rule
+        assert isinstance(result, Submission)
+        return {field.name: value for field, value in zip(spec.fields, result.values, strict=True)}
+
+    return taken
+
+
+def accepts(result: dict[str, Any] | str) -> bool:
+    return isinstance(result, dict)
+
+
+# -- kinds
+
+
+IGNORED = '{ kind = "ignored", fields = ["input.a", "parameters.n"], given = ["input.b"] }'
+
+
+def test_ignored_fields_take_their_defaults(taken: Taken) -> None:
+    result = taken(IGNORED, a="A fox", n=3, b="x")
+
+    assert isinstance(result, dict)
+    assert (result["a"], result["n"], result["b"]) == (None, 1, "x")
+
+
+def test_ignored_fields_are_not_looked_at(taken: Taken) -> None:
+    assert taken(IGNORED, a="far too long a text") == "input.a:length"
+    assert accepts(taken(IGNORED, a="far too long a text", n="three", b="x"))
+
+
+def test_ignored_fields_do_not_count_for_other_constraints(taken: Taken) -> None:
+    both = IGNORED + ', { kind = "excludes", fields = ["input.a", "input.b"] }'
+
+    assert accepts(taken(both, a="A fox", b="x"))
+
+
+REQUIRED = '{ kind = "required", fields = ["input.a"], is = { "input.mode" = "fancy" } }'
+
+
+@pytest.mark.parametrize("given", [{}, {"a": None}])
+def test_required_field_must_be_given(taken: Taken, given: dict[str, Any]) -> None:
+    assert taken(REQUIRED, mode="fancy", **given) == "input.a:missing"
+    assert accepts(taken(REQUIRED, mode="fancy", a="A fox"))
+    assert accepts(taken(REQUIRED, mode="plain", **given))
+
+
+ONE_OF = '{ kind = "one_of", fields = ["input.a", "input.b"] }'
+
+
+@pytest.mark.parametrize("given", [{"a": "A fox"}, {"b": "A fox"}, {"a": "A fox", "b": "A fox"}])
+def test_one_of_needs_at_least_one(taken: Taken, given: dict[str, Any]) -> None:
+    assert accepts(taken(ONE_OF, **given))
+
+
+@pytest.mark.parametrize("given", [{}, {"a": None}, {"a": "", "b": ""}])
+def test_one_of_finds_nothing_in_what_is_empty(taken: Taken, given: dict[str, Any]) -> None:
+    assert taken(ONE_OF, **given) == "input.a:one_of"
+
+
+EXCLUDES = '{ kind = "excludes", fields = ["input.a", "input.b"] }'
+
+
+def test_excludes_allows_at_most_one(taken: Taken) -> None:
+    assert accepts(taken(EXCLUDES))
+    assert accepts(taken(EXCLUDES, a="A fox"))
+    assert accepts(taken(EXCLUDES, a="A fox", b=""))
+    assert taken(EXCLUDES, a="A fox", b="A fox") == "input.a:excludes"
+
+
+SAME_LENGTH = '{ kind = "same_length", fields = ["parameters.more", "parameters.others"] }'
+
+
+@pytest.mark.parametrize(
+    ("more", "others", "same"),
+    [(["x"], ["a"], True), (["x", "y"], ["a", "b"], True), (["x"], ["a", "b"], False), (["x"], None, True)],
+)
+def test_same_length_compares_lists_that_were_given(taken: Taken, more: Any, others: Any, same: bool) -> None:
+    result = taken(SAME_LENGTH, more=more, others=others)
+
+    assert accepts(result) if same else result == "parameters.more:same_length"
+
+
+MOST_ITEMS = '{ kind = "most_items", fields = ["parameters.more", "parameters.others"], limit = 3 }'
+
+
+@pytest.mark.parametrize(
+    ("more", "others", "few"),
+    [(["x"] * 3, None, True), (["x"], ["a"] * 2, True), (["x"] * 2, ["a"] * 2, False), (None, ["a"] * 4, False)],
+)
+def test_most_items_counts_lists_together(taken: Taken, more: Any, others: Any, few: bool) -> None:
+    result = taken(MOST_ITEMS, more=more, others=others)
+
+    assert accepts(result) if few else result == "parameters.more:most_items"
+
+
+MOST_CHARS = '{ kind = "most_chars", fields = ["input.a", "input.b"], limit = 5 }'
+
+
+@pytest.mark.parametrize(("a", "b", "few"), [("雪狐", "abc", True), ("雪狐", "abcd", False), (None, "abcde", True)])
+def test_most_chars_counts_texts_together(taken: Taken, a: Any, b: Any, few: bool) -> None:
+    result = taken(MOST_CHARS, a=a, b=b)
+
+    assert accepts(result) if few else result == "input.a:most_chars"
+
+
+MOST_OF = '{ kind = "most_of", fields = ["parameters.more"], value = "x", limit = 1 }'
+
+
+@pytest.mark.parametrize(
+    ("more", "few"), [(["y", "y", "y"], True), (["x", "y"], True), (["x", "y", "x"], False), (None, True)]
+)
+def test_most_of_counts_one_value_in_a_list(taken: Taken, more: Any, few: bool) -> None:
+    result = taken(MOST_OF, more=more)
+
+    assert accepts(result) if few else result == "parameters.more:most_of"
+
+
+FIRST_ACTIVE = (
+    '{ kind = "first_active", groups = [["input.mode"], ["parameters.left", "parameters.right"], ["parameters.n"]] }'
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "counts"),
+    [
+        ({}, ("plain", 0, 0, 1)),
+        ({"mode": "fancy", "left": 5, "n": 3}, ("fancy", 0, 0, 1)),
+        ({"mode": "plain", "left": 5, "right": 6, "n": 3}, ("plain", 5, 6, 1)),
+        ({"left": 0, "n": 3}, ("plain", 0, 0, 3)),
+        ({"mode": None, "right": 6, "n": 3}, ("plain", 0, 6, 1)),
+    ],
+    ids=repr,
+)
+def test_first_active_group_counts_and_the_others_take_defaults(
+    taken: Taken, given: dict[str, Any], counts: tuple[Any, ...]
+) -> None:
+    result = taken(FIRST_ACTIVE, **given)
+
+    assert isinstance(result, dict)
+    assert (result["mode"], result["left"], result["right"], result["n"]) == counts
+
+
+# -- conditions
+
+
+@pytest.mark.parametrize(
+    ("condition", "given", "applies"),
+    [
+        ('given = ["input.b"]', {"b": "x"}, True),
+        ('given = ["input.b"]', {}, False),
+        ('given = ["input.b"]', {"b": ""}, False),
+        ('given = ["parameters.others"]', {"others": []}, False),
+        ('given = ["parameters.left"]', {"left": 0}, True),
+        ('absent = ["input.b"]', {}, True),
+        ('absent = ["input.b"]', {"b": ""}, True),
+        ('absent = ["input.b"]', {"b": "x"}, False),
+        ('is = { "input.mode" = "fancy" }', {"mode": "fancy"}, True),
+        ('is = { "input.mode" = "fancy" }', {}, False),
+        ('is = { "input.mode" = "plain" }', {}, True),  # its default
+        ('is = { "input.mode" = ["fancy", "odd"] }', {"mode": "odd"}, True),
+        ('is = { "input.mode" = ["fancy", "odd"] }', {"mode": "plain"}, False),
+        ('is_not = { "input.mode" = "plain" }', {}, False),
+        ('is_not = { "input.mode" = "plain" }', {"mode": "odd"}, True),
+        ('is_not = { "input.mode" = ["plain", "odd"] }', {"mode": "odd"}, False),
+        ('given = ["input.b"], is = { "input.mode" = "odd" }', {"b": "x", "mode": "odd"}, True),
+        ('given = ["input.b"], is = { "input.mode" = "odd" }', {"b": "x"}, False),
+        ('given = ["input.b"], is = { "input.mode" = "odd" }', {"mode": "odd"}, False),
+        ("", {}, True),
+    ],
+)
+def test_a_constraint_applies_while_all_its_conditions_hold(
+    taken: Taken, condition: str, given: dict[str, Any], applies: bool
+) -> None:
+    comma = "," if condition else ""
+
+    result = taken(f'{{ kind = "required", fields = ["input.a"]{comma} {condition} }}', **given)
+
+    assert (result == "input.a:missing") == applies
+
+
+def test_a_condition_on_a_value_of_a_wrong_type_breaks_nothing(taken: Taken) -> None:
+    assert taken(REQUIRED, mode=["fancy"]) == "input.mode:type"
+
+
+# -- which is told
+
+
+def test_a_wrong_field_is_told_before_what_is_wrong_between_fields(taken: Taken) -> None:
+    assert taken(EXCLUDES, a="A fox", b="A fox", n="three") == "parameters.n:type"
+
+
+def test_of_two_broken_constraints_the_first_is_told(taken: Taken) -> None:
+    both = f"{MOST_CHARS}, {EXCLUDES}", f"{EXCLUDES}, {MOST_CHARS}"
+
+    rules = [taken(constraints, a="A fox", b="A fox") for constraints in both]
+
+    assert rules == ["input.a:most_chars", "input.a:excludes"]
+
+
+def test_a_constraint_may_name_the_problem_itself(taken: Taken) -> None:
+    says = EXCLUDES.replace('excludes"', 'excludes", says = "two_modes"', 1)
+
+    assert taken(says, a="A fox", b="A fox") == "input.a:two_modes"
