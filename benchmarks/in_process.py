@@ -56,11 +56,11 @@ async def _costs(catalog: Catalog, size: int) -> dict[str, float]:
     ids = []
     for _ in range(size):
         clock.now += 100
-        ids.append((await simulator.submit(_ACCOUNT, _DRAFT))[0].id)
+        ids.append((await simulator.submit(_ACCOUNT, _DRAFT, _ORIGIN))[0].id)
     spread, fresh = ids[:: size // _CALLS], list[str]()
 
     async def submit(_: str) -> None:
-        fresh.append((await simulator.submit(_ACCOUNT, _DRAFT))[0].id)
+        fresh.append((await simulator.submit(_ACCOUNT, _DRAFT, _ORIGIN))[0].id)
 
     return {
         "poll": await _timed(lambda task_id: simulator.fetch(_ACCOUNT, task_id, _ORIGIN), spread),
@@ -94,7 +94,7 @@ def life(count: int) -> Iterator[Row]:
 async def _day(simulator: Simulator) -> None:
     """Poll every 15 s as the SDK does, then at the last millisecond of the task's life, and at the first after it."""
     await simulator.order_clock(_ACCOUNT.id, {"action": "freeze"})
-    task, view = await simulator.submit(_ACCOUNT, _DRAFT)
+    task, view = await simulator.submit(_ACCOUNT, _DRAFT, _ORIGIN)
     while not view.status.is_terminal:
         view = await _poll_after(simulator, 15, task.id)
     left_s = 86_400 - (view.at - task.submitted) / 1000
@@ -114,7 +114,7 @@ async def _full_lane(simulator: Simulator) -> None:
     for n in range(50):
         if n % 5 == 0:
             await simulator.order_clock(_ACCOUNT.id, {"action": "advance", "seconds": 1})
-        waiting.append((await simulator.submit(_ACCOUNT, _DRAFT))[0].id)
+        waiting.append((await simulator.submit(_ACCOUNT, _DRAFT, _ORIGIN))[0].id)
     while waiting:
         await simulator.order_clock(_ACCOUNT.id, {"action": "advance", "seconds": 15})
         views = [await simulator.fetch(_ACCOUNT, task_id, _ORIGIN) for task_id in waiting[:20]]

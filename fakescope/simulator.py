@@ -259,12 +259,13 @@ class Simulator:
         """What becomes of a draft that was let through. Raises VendorError for a problem that shows at once."""
         lenient = self.rules.unknown_models == "permissive" and spec.name not in self.catalog.names
         submission = validate(spec, draft, self.catalog.problem, lenient=lenient)
-        if not isinstance(submission, Problem):
+        if spec.references and not isinstance(submission, Problem):
             submission = await self._resolved(account, spec, submission, now)
         if isinstance(submission, Problem):
             outcome, submission = Outcome(submission), Submission((), {})
         else:
-            outcome = outcome_of(submission.values, self.catalog) if self.rules.test_values else SUCCESS
+            ordered = draft.is_marked and self.rules.test_values
+            outcome = outcome_of(submission.values, self.catalog) if ordered else SUCCESS
         problem = outcome.problem
         if problem is not None and (at_once or self._shows_at_submission(spec, problem)):
             raise VendorError("problem", problem.hint, problem=problem)
@@ -275,12 +276,14 @@ class Simulator:
     async def _resolved(
         self, account: Account, spec: ModelSpec, submission: Submission, now: Instant
     ) -> Submission | Problem:
-        """The submission, if what it refers to was made by a task of the same account that has succeeded."""
-        for field, value in zip(spec.fields, submission.values, strict=True):
-            if field.rule.kind == "reference" and value is not None:
+        """The submission, if what it refers to was returned by a task of this account and family that has succeeded."""
+        for at in spec.references:
+            field, value = spec.fields[at], submission.values[at]
+            if value is not None:
                 task = await self._store.get(account.id, value.removeprefix(REFERENCE))
                 status = task and lifecycle.status_at(task.timeline, now, self._life_ms)
-                if status is not TaskStatus.SUCCEEDED:
+                made_by = self._spec(task.model) if task and status is TaskStatus.SUCCEEDED else None
+                if made_by is None or made_by.family != spec.family or not made_by.shows("result_id"):
                     return problem_of(spec, field, "unknown", value, self.catalog.problem)
         return submission
 

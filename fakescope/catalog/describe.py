@@ -25,6 +25,14 @@ def families(catalog: Catalog) -> dict[str, Any]:
     return rows
 
 
+def _pace(spec: ModelSpec) -> str:
+    if spec.mode == "sync":
+        return "answers at once"
+    waits, runs, fails = (f"{low:g}–{high:g} s" for low, high in (spec.pace.wait_s, spec.pace.run_s, spec.pace.fail_s))
+    also = f"; answers at once at POST {spec.sync_path}" if spec.sync_path else ""
+    return f"waits {waits}, runs {runs}, fails after {fails} ({spec.pace.basis}){also}"
+
+
 _WRONG_FIELDS = {
     "task": "fail the task",
     "submit": "are refused with HTTP 400",
@@ -41,6 +49,7 @@ def model(spec: ModelSpec) -> dict[str, Any]:
         "endpoint": f"POST {spec.path}",
         "regions": ", ".join(spec.regions),
         "limits": f"{limits.submits} submissions in {limits.per_s} s, {limits.running or 'any number'} at once",
+        "pace": _pace(spec),
         "wrong fields": _WRONG_FIELDS[spec.problems],
         "source": f"{spec.source.document}: {spec.source.section} <{spec.source.url}>",
         "fields": [
@@ -141,4 +150,30 @@ def markdown(catalog: Catalog) -> str:
                     "| " + " | ".join(str(cell).replace("|", "\\|") for cell in row.values()) + " |" for row in rows
                 ]
         lines.append("")
+    for title, rows in _texts(catalog).items():
+        lines += [f"## {title}", "", "| " + " | ".join(rows[0]) + " |", "|" + "---|" * len(rows[0])]
+        lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row.values()) + " |" for row in rows]
+        lines.append("")
     return "\n".join(lines)
+
+
+def _texts(catalog: Catalog) -> dict[str, list[dict[str, str]]]:
+    """Every text of the vendor's, and how it is known."""
+    refusals = [
+        {"name": r.name, "status": str(r.status), **_said(r.code, r.message, r.basis, r.source)}
+        for r in catalog.refusals.values()
+    ]
+    problems = [
+        {
+            "name": p.name,
+            **_said(p.code, p.message, p.basis, p.source),
+            "seen for": ", ".join(sorted(p.seen_for)),
+        }
+        for p in catalog.problems.values()
+    ]
+    failures = [_said(code, f.message, f.basis, f.source) for code, f in catalog.failures.items()]
+    return {"Refusals": refusals, "Problems of fields": problems, "Failures on order": failures}
+
+
+def _said(code: str, message: str, basis: str, source: Source) -> dict[str, str]:
+    return {"code": code, "message": message, "basis": basis, "source": source.document}

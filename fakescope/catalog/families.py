@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from fakescope.catalog import rules
 from fakescope.catalog.rules import RULES, Rule
 from fakescope.catalog.spec import (
+    BEFORE_FIELDS,
     FACTS,
     Alias,
     Condition,
@@ -68,6 +69,7 @@ def _model(table: Table, family: _Family) -> Iterator[ModelSpec]:
 
     fields = tuple(_fields(table, family, basis, source))
     position = {field.path: i for i, field in enumerate(fields)}
+    constraints = tuple(_constraint(row, position) for row in _constraint_rows(table, family))
     spec = ModelSpec(
         name=name,
         family=family.table.take("name", str),
@@ -87,7 +89,11 @@ def _model(table: Table, family: _Family) -> Iterator[ModelSpec]:
         fields=fields,
         position=position,
         places=tuple((where, key) for where, _, key in (path.partition(".") for path in position)),
-        constraints=tuple(_constraint(row, position) for row in _constraint_rows(table, family)),
+        nested=tuple(i for i, field in enumerate(fields) if "." in field.name),
+        empties=tuple(i for i, field in enumerate(fields) if field.empty_is_absent),
+        references=tuple(i for i, field in enumerate(fields) if field.rule.kind == "reference"),
+        constraints=tuple(one for one in constraints if one.kind in BEFORE_FIELDS),
+        between=tuple(one for one in constraints if one.kind not in BEFORE_FIELDS),
         needs_parameters=own("needs_parameters").take("needs_parameters", bool, False),
         tiers=family.tiers,
         output=_shape(table, "output", family, position),

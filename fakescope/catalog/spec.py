@@ -10,6 +10,7 @@ from fakescope.catalog.rules import Rule
 
 __all__ = [
     "BASES",
+    "BEFORE_FIELDS",
     "FACTS",
     "Alias",
     "Condition",
@@ -113,6 +114,10 @@ class Constraint(NamedTuple):
     says: str
 
 
+BEFORE_FIELDS = frozenset(("ignored", "first_active", "required"))
+"""Kinds of constraints that decide which fields are looked at; the others compare fields that are each right."""
+
+
 class Node(NamedTuple):
     """One key of an answer.
 
@@ -191,6 +196,8 @@ class Alias(NamedTuple):
 class ModelSpec(NamedTuple):
     """Everything known about one model.
 
+    `nested`, `empties` and `references` are positions of fields that need more than a look at their place, and
+    `between` those constraints that are checked after the fields: found once, because every submission asks.
     `problems` says where a wrong field shows: `task` (the task fails a moment later), `submit` (HTTP 400), or
     `presence` (a missing field at submission, a wrong value in the task).
     """
@@ -213,7 +220,11 @@ class ModelSpec(NamedTuple):
     fields: tuple[Field, ...]
     position: Mapping[str, int]
     places: tuple[tuple[str, str], ...]
+    nested: tuple[int, ...]
+    empties: tuple[int, ...]
+    references: tuple[int, ...]
     constraints: tuple[Constraint, ...]
+    between: tuple[Constraint, ...]
     needs_parameters: bool
     tiers: Mapping[str, tuple[str, ...]]
     output: tuple[Node, ...]
@@ -225,6 +236,16 @@ class ModelSpec(NamedTuple):
     aliases: tuple[Alias, ...]
     basis: str
     source: Source
+
+    def shows(self, fact: str) -> bool:
+        """Whether this fact is anywhere in the output."""
+        nodes = [*self.output]
+        while nodes:
+            node = nodes.pop()
+            if node.fact == fact:
+                return True
+            nodes += node.children
+        return False
 
     @property
     def function(self) -> str:

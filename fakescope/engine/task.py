@@ -57,12 +57,13 @@ class Account(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """A submission as sent, with nothing checked but that `body` is JSON."""
+    """A submission as sent, with nothing checked but that `body` is JSON. `is_marked`: a test mark may be in it."""
 
     path: str
     asynchronous: bool
     resolves_oss: bool
     body: object
+    is_marked: bool = True
 
 
 class Problem(NamedTuple):

@@ -61,9 +61,8 @@ def validate(spec: ModelSpec, draft: Draft, text_of: TextOf, *, lenient: bool = 
         if accepted is not value and accepted != value and value.__class__ is str:
             uncut = {**uncut, i: value}
         values.append(accepted)
-    for constraint in () if lenient else spec.constraints:
-        check = _BETWEEN.get(constraint.kind)
-        if check is not None and _applies(constraint, given, spec) and not check(constraint, given):
+    for constraint in () if lenient else spec.between:
+        if _applies(constraint, given, spec) and not _BETWEEN[constraint.kind](constraint, given):
             field = spec.fields[constraint.fields[0]]
             return problem_of(spec, field, constraint.says, given[constraint.fields[0]], text_of)
     return Submission(tuple(values), uncut)
@@ -89,10 +88,13 @@ def _names_upload(rule: Rule, value: Any) -> bool:
 def _given(spec: ModelSpec, draft: Draft) -> Given:
     body: Any = draft.body
     places = {"input": body["input"], "parameters": body.get("parameters") or {}}
-    given = [places[where].get(name) if "." not in name else _dig(places[where], name) for where, name in spec.places]
-    for i, field in enumerate(spec.fields):
-        if field.empty_is_absent and given[i] == "":
-            given[i] = None
+    given = [places[where].get(name) for where, name in spec.places]
+    for at in spec.nested:
+        where, name = spec.places[at]
+        given[at] = _dig(places[where], name)
+    for at in spec.empties:
+        if given[at] == "":
+            given[at] = None
     return given
 
 
@@ -103,7 +105,10 @@ def _dig(value: Any, path: str) -> Any:
 
 
 def _applies(constraint: Constraint, given: Given, spec: ModelSpec) -> bool:
-    return all(_holds(condition, given, spec) for condition in constraint.conditions)
+    for condition in constraint.conditions:  # noqa: SIM110 - a generator would cost more than what it asks
+        if not _holds(condition, given, spec):
+            return False
+    return True
 
 
 def _holds(condition: Condition, given: Given, spec: ModelSpec) -> bool:

@@ -101,7 +101,7 @@ class VendorApp:
         body = _parse(raw)
         if len(raw) > service.string_chars:
             _refuse_long_strings(body, service.string_chars)
-        draft = Draft(path, asynchronous, resolves_oss, body)
+        draft = Draft(path, asynchronous, resolves_oss, body, b"[fakescope:" in raw)
         task, view = await self._simulator.submit(caller.account, draft, caller.origin)
         return self._render.submitted(view, task)
 

@@ -9,7 +9,6 @@ import pytest
 
 from fakescope.catalog import Catalog, describe
 
-
 IMAGES = "/api/v1/services/aigc/text2image/image-synthesis"
 
 
@@ -116,6 +115,22 @@ def test_a_lane_without_slots_runs_any_number(catalog: Catalog) -> None:
 
 
 @pytest.mark.parametrize(
+    ("model", "pace"),
+    [
+        ("wan2.6-t2v", "waits 0.03–10 s, runs 60–300 s, fails after 0.05–0.15 s (documented)"),
+        ("emo-detect-v1", "answers at once"),
+        (
+            "wan2.6-t2i",
+            "waits 0.03–10 s, runs 10–60 s, fails after 0.05–0.15 s (documented); "
+            "answers at once at POST /api/v1/services/aigc/multimodal-generation/generation",
+        ),
+    ],
+)
+def test_a_model_says_how_long_it_takes(catalog: Catalog, model: str, pace: str) -> None:
+    assert described(catalog, model)["pace"] == pace
+
+
+@pytest.mark.parametrize(
     ("problems", "told"),
     [
         ("task", "fail the task"),
@@ -157,6 +172,16 @@ def test_test_values_are_listed_with_what_they_do(catalog: Catalog) -> None:
         "[fakescope:reject]",
     ]
     assert all(row["meaning"] for row in (*keys, *marks))
+
+
+def test_the_document_has_every_model_and_every_text_with_its_basis(catalog: Catalog) -> None:
+    lines = describe.markdown(catalog).splitlines()
+
+    assert [line[3:] for line in lines if line.startswith("## ")][: len(catalog.names)] == list(catalog.names)
+    assert "| model_not_exist | 404 | InvalidParameter | Model not exist. | seen | " in "\n".join(lines)
+    for entry in (*catalog.refusals.values(), *catalog.problems.values()):
+        (row,) = (line for line in lines if line.startswith(f"| {entry.name} | "))
+        assert f" | {entry.basis} | " in row
 
 
 def test_everything_described_is_json(catalog: Catalog) -> None:

@@ -257,7 +257,7 @@ def test_what_stands_for_a_blocked_result_says_how_it_is_known() -> None:
 def test_every_problem_is_used() -> None:
     named = {name for words in CATALOG._texts.wordings.values() for name in words.values()}
     named |= {name for spec in CATALOG.specs() for field in spec.fields for name in field.says.values()}
-    named |= {constraint.says for spec in CATALOG.specs() for constraint in spec.constraints}
+    named |= {constraint.says for spec in CATALOG.specs() for constraint in spec.between}
 
     assert CATALOG.problems.keys() <= named
 
@@ -295,11 +295,10 @@ def test_every_mistake_has_words_that_can_be_filled_in(spec: ModelSpec) -> None:
 
 @every_model
 def test_every_constraint_has_words_that_can_be_filled_in(spec: ModelSpec) -> None:
-    for constraint in spec.constraints:
-        if constraint.kind not in ("ignored", "required", "first_active"):
-            field = spec.fields[constraint.fields[0]]
-            message = CATALOG.problem(spec, field, constraint.says).message
-            assert slots_in(message) <= {"field", "path", "given", *field.rule.slots()}, constraint
+    for constraint in spec.between:
+        field = spec.fields[constraint.fields[0]]
+        message = CATALOG.problem(spec, field, constraint.says).message
+        assert slots_in(message) <= {"field", "path", "given", *field.rule.slots()}, constraint
 
 
 def slots_in(message: str) -> set[str]:
@@ -365,7 +364,7 @@ def test_every_size_has_one_tier(spec: ModelSpec) -> None:
 
 @every_model
 def test_every_constraint_is_about_something(spec: ModelSpec) -> None:
-    for constraint in spec.constraints:
+    for constraint in (*spec.constraints, *spec.between):
         assert len(constraint.fields) >= least_fields(constraint), constraint
         assert bool(constraint.groups) == (constraint.kind == "first_active"), constraint
         assert (constraint.limit > 0) == constraint.kind.startswith("most_"), constraint

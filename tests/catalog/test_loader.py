@@ -142,7 +142,7 @@ def test_a_wrong_type_is_told(told_of: Break, file: str, old: str, new: str, tol
         (T2I, 'file    = "png"', 'file = "gif"', "family.media.file: 'gif' is not one of mp4, png, jpg, none"),
         (T2I, "metrics  = true", 'metrics = ["DONE"]', "metrics: 'DONE' is not one of PENDING, RUNNING, "),
         (EMO, 'seconds = ["input.audio_url"]', 'seconds = ["input.x"]', "media: input.x is not a field of this model"),
-        (R2V, 'billed_seconds = ["input.reference_urls"', 'billed_seconds = ["input.x"', "media: input.x is not a field"),
+        (R2V, 'billed_seconds = ["input.reference_urls"', 'billed_seconds = ["input.x"', "input.x is not a field"),
         (ALL, '"input.media.reference_video"', '"input.media.film"', "media: input.media.film is not a field"),
         (EMO, 'as = "number"', 'as = "float"', "video_duration.as: 'float' is not one of integer, number, text"),
         (MOVE, 'value = "parameters.mode"', 'value = "parameters.x"', "parameters.x is not a field of this model"),

@@ -27,7 +27,8 @@ FILE = MediaRule(media="image", schemes=("http", "https"))
 
 
 def a_list(**differs: Any) -> ListRule:
-    return ListRule(**{"item": FILE, "bounds": Bounds(1, 3)} | differs)
+    chosen: dict[str, Any] = {"item": FILE, "bounds": Bounds(1, 3)} | differs
+    return ListRule(**chosen)
 
 
 def a_message(*content: Any) -> list[Any]:
@@ -40,7 +41,8 @@ def messages(images: Bounds | None = None, most: int | None = None) -> Messages:
 
 def assets(**differs: Any) -> Assets:
     types = {"first_frame": Bounds(0, 1), "reference_image": Bounds(0, 3), "reference_video": Bounds(0, 3)}
-    return Assets(**{"url": FILE, "types": types, "count": Bounds(1, 5)} | differs)
+    chosen: dict[str, Any] = {"url": FILE, "types": types, "count": Bounds(1, 5)} | differs
+    return Assets(**chosen)
 
 
 def an_asset(kind: Any, url: Any = PICTURE) -> dict[str, Any]:

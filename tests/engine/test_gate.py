@@ -130,13 +130,57 @@ def test_a_synchronous_model_refuses_asynchronous_calls(catalog: Catalog) -> Non
         check(spec._replace(mode="sync"), Account("a", "beijing"), draft, catalog.names)
 
 
-@pytest.mark.parametrize("asynchronous", [True, False])
-def test_a_model_of_either_mode_takes_both_calls(catalog: Catalog, asynchronous: bool) -> None:
-    spec = catalog.find(MODEL)
-    assert spec is not None
-    draft = Draft(PATH, asynchronous, False, FINE["body"])
+# One model at two endpoints: a task at the first, an answer at once at the second.
+TASK_PATH = "/api/v1/services/aigc/image-generation/generation"
+SYNC_PATH = "/api/v1/services/aigc/multimodal-generation/generation"
 
-    assert check(spec._replace(mode="either"), Account("a", "beijing"), draft, catalog.names).mode == "either"
+
+@pytest.mark.parametrize(
+    ("path", "asynchronous", "refusal"),
+    [
+        (TASK_PATH, True, None),
+        (TASK_PATH, False, "no_synchronous_calls"),
+        (SYNC_PATH, False, None),
+        (SYNC_PATH, True, "no_asynchronous_calls"),
+        (PATH, True, "url_error"),
+    ],
+)
+def test_a_model_with_two_endpoints_answers_at_once_at_the_second(
+    catalog: Catalog, path: str, asynchronous: bool, refusal: str | None
+) -> None:
+    body = {"model": "wan2.6-image", "input": {}}
+
+    assert refusal_of(catalog, path=path, asynchronous=asynchronous, body=body) == refusal
+
+
+def test_a_wrong_endpoint_is_refused_with_the_right_ones(catalog: Catalog) -> None:
+    assert hint_of(catalog, {"model": "wan2.6-image", "input": {}}) == (
+        f"wan2.6-image is served at {TASK_PATH} or {SYNC_PATH}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "asynchronous", "refusal"),
+    [("emo-detect-v1", False, None), ("emo-detect-v1", True, "no_asynchronous_calls")],
+)
+def test_a_detection_takes_synchronous_calls_only(
+    catalog: Catalog, model: str, asynchronous: bool, refusal: str | None
+) -> None:
+    path, body = "/api/v1/services/aigc/image2video/face-detect", {"model": model, "input": {}}
+
+    assert refusal_of(catalog, path=path, asynchronous=asynchronous, body=body) == refusal
+
+
+@pytest.mark.parametrize(
+    ("parameters", "refusal"),
+    [({}, "parameters_missing"), ({"parameters": None}, "parameters_missing"), ({"parameters": {}}, None)],
+    ids=repr,
+)
+def test_some_models_need_parameters(catalog: Catalog, parameters: dict[str, Any], refusal: str | None) -> None:
+    path = "/api/v1/services/aigc/image2image/out-painting"
+    body = {"model": "image-out-painting", "input": {}, **parameters}
+
+    assert refusal_of(catalog, path=path, body=body) == refusal
 
 
 def test_every_refusal_of_a_test_key_is_in_the_catalogue(catalog: Catalog) -> None:

@@ -51,6 +51,12 @@ def test_waiting_and_running_are_drawn_apart() -> None:
     assert needs_of(PACE, False, SUCCESS, draws.__getitem__, 1.0) == Needs(1_000, 180_000)
 
 
+@pytest.mark.parametrize(("outcome", "phases"), [(SUCCESS, True), (Outcome(run_s=7.5), True), (WRONG, False)])
+def test_only_a_task_that_does_its_work_has_phases(outcome: Outcome, phases: bool) -> None:
+    assert needs_of(PACE, True, outcome, lambda _: 0.0, 1.0).phases is phases
+    assert needs_of(PACE, False, outcome, lambda _: 0.0, 1.0).phases is False
+
+
 # -- plan
 
 
@@ -79,6 +85,27 @@ def test_a_task_with_a_problem_ends_failed() -> None:
     timeline, _ = plan((0,), Needs(0, 100), WRONG, 1_000, LIFE)
 
     assert timeline == Timeline((1_000, 1_000, 1_100), (PENDING, RUNNING, FAILED))
+
+
+def test_phases_take_a_tenth_at_each_end_of_the_work() -> None:
+    timeline, slots = plan((0,), Needs(10, 100, phases=True), SUCCESS, 1_000, LIFE)
+
+    assert timeline.instants == (1_000, 1_010, 1_020, 1_100, 1_110)
+    assert timeline.statuses == ("PENDING", "PRE-PROCESSING", "RUNNING", "POST-PROCESSING", "SUCCEEDED")
+    assert slots == (1_110,)
+
+
+def test_phases_of_no_time_are_never_seen() -> None:
+    timeline, _ = plan((), Needs(0, 0, phases=True), SUCCESS, 1_000, LIFE)
+
+    assert status_at(timeline, 1_000, LIFE) is SUCCEEDED
+
+
+@pytest.mark.parametrize(("outcome", "end"), [(WRONG, FAILED), (ENDLESS, RUNNING)], ids=["wrong", "endless"])
+def test_a_task_that_does_not_do_its_work_goes_through_no_phases(outcome: Outcome, end: TaskStatus) -> None:
+    timeline, _ = plan((), Needs(0, 100, phases=True), outcome, 1_000, LIFE)
+
+    assert timeline.statuses == (PENDING, RUNNING, FAILED)[: (PENDING, RUNNING, FAILED).index(end) + 1]
 
 
 def test_an_endless_task_runs_and_holds_its_slot_until_it_expires() -> None:
@@ -171,6 +198,26 @@ def test_who_stood_before_a_canceled_task_keeps_the_plan() -> None:
 
     assert [task.id for task in changed] == ["c"]
     assert lane.free_at == (200,)
+
+
+def test_a_task_that_moves_up_keeps_its_phases() -> None:
+    steps = (PENDING, TaskStatus.PRE_PROCESSING, RUNNING, TaskStatus.POST_PROCESSING, SUCCEEDED)
+    a, b = a_task("a", 0, 50, 150), Task("b", "model", (), {}, SUCCESS, Timeline((1, 150, 160, 240, 250), steps))
+
+    changed, _ = plan_without(a, [a, b], Lane((250,), ()), lambda _: Needs(0, 100, phases=True), 40, LIFE)
+
+    assert changed[1].timeline == Timeline((1, 40, 50, 130, 140), steps)
+
+
+def test_a_task_in_its_first_phase_keeps_its_slot() -> None:
+    steps = (PENDING, TaskStatus.PRE_PROCESSING, RUNNING, TaskStatus.POST_PROCESSING, SUCCEEDED)
+    preparing = Task("a", "model", (), {}, SUCCESS, Timeline((0, 30, 45, 115, 130), steps))
+    b, c = a_task("b", 1, 130, 230), a_task("c", 2, 230, 330)
+
+    changed, lane = plan_without(b, [preparing, b, c], Lane((330,), ()), needs_of_100, 40, LIFE)
+
+    assert {task.id: task.timeline.instants for task in changed} == {"b": (1, 40), "c": (2, 130, 230)}
+    assert lane.free_at == (230,)
 
 
 def test_a_slot_kept_for_a_canceled_task_is_free_at_once() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from fakescope.catalog.spec import ModelSpec
 from fakescope.engine.facts import shape
-from fakescope.engine.task import Outcome, Partial, Task
+from fakescope.engine.task import SUCCESS, Outcome, Partial, Task
 
 FOUR = """
     media.results = "parameters.n"
@@ -22,7 +22,7 @@ Shown = Callable[..., dict[str, Any]]
 def shown(make_spec: Callable[[str], ModelSpec], make_task: Callable[..., Task]) -> Shown:
     """The output of a task of a model with these rows, these values by path, and this outcome."""
 
-    def shown(rows: str, given: dict[str, Any] | None = None, outcome: Outcome = Outcome()) -> dict[str, Any]:
+    def shown(rows: str, given: dict[str, Any] | None = None, outcome: Outcome = SUCCESS) -> dict[str, Any]:
         spec = make_spec(rows)
         return shape(spec.output, spec)(make_task(spec, given, outcome), lambda task, n: f"http://{task.id}/{n}")
 

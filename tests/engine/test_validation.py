@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakescope.catalog import Catalog, load
-from fakescope.catalog.spec import Condition, Ignored
+from fakescope.catalog.rules import MediaRule
 from fakescope.engine.task import Draft, Problem, Submission
 from fakescope.engine.validation import validate
 
@@ -108,6 +108,36 @@ def test_a_long_text_is_cut_and_kept_whole_beside_it() -> None:
 
 def test_a_text_of_just_the_limit_is_not_cut() -> None:
     assert accepted(T2V, {"prompt": "x" * 1_500})["uncut"] == {}
+
+
+def test_a_field_inside_another_is_found_by_its_path() -> None:
+    edges = {"foreground_edge": [PICTURE], "background_edge": None}
+
+    taken = accepted(
+        "wanx-background-generation-v2",
+        {"base_image_url": PICTURE, "ref_prompt": "A desk", "reference_edge": edges},
+    )
+
+    assert taken["input.reference_edge.foreground_edge"] == [PICTURE]
+    assert taken["input.reference_edge.background_edge"] is None
+
+
+@pytest.mark.parametrize("outer", [None, 5, "x", [], {}], ids=repr)
+def test_a_field_inside_something_else_is_not_there(outer: object) -> None:
+    taken = accepted(
+        "wanx-background-generation-v2", {"base_image_url": PICTURE, "ref_prompt": "A desk", "reference_edge": outer}
+    )
+
+    assert taken["input.reference_edge.foreground_edge"] is None
+
+
+@pytest.mark.parametrize(("title", "taken_as"), [("", None), ("Sale", "Sale")])
+def test_an_empty_text_may_count_as_left_out(title: str, taken_as: str | None) -> None:
+    taken = accepted(
+        "wanx-background-generation-v2", {"base_image_url": PICTURE, "ref_prompt": "A desk", "title": title}
+    )
+
+    assert taken["input.title"] == taken_as
 
 
 def test_every_text_is_cut_at_its_own_limit() -> None:
@@ -212,8 +242,56 @@ def test_an_uploaded_file_is_taken_with_the_header() -> None:
     assert taken["input.img_url"] == "oss://dashscope-instant/a.png"
 
 
-def test_a_prompt_may_look_like_an_uploaded_file() -> None:
-    assert accepted(T2V, {"prompt": "oss://a fox"})["input.prompt"] == "oss://a fox"
+UPLOADED = "oss://dashscope-instant/a.png"
+
+
+@pytest.mark.parametrize(
+    ("model", "given_input", "parameters"),
+    [
+        ("shoemodel-v1", {"template_image_url": PICTURE, "shoe_image_url": [PICTURE, UPLOADED]}, {}),
+        ("wan3.0-video", {"media": [{"type": "first_frame", "url": UPLOADED}]}, {}),
+        ("wan2.6-image", {"messages": [{"content": [{"text": "A fox"}, {"image": UPLOADED}]}]}, {}),
+    ],
+    ids=["list", "assets", "message"],
+)
+def test_an_uploaded_file_anywhere_needs_the_header(
+    model: str, given_input: dict[str, Any], parameters: dict[str, Any]
+) -> None:
+    assert "OssResourceResolve" in problem_of(model, given_input, **parameters).hint
+    assert accepted(model, given_input, resolves_oss=True, **parameters)
+
+
+def test_an_uploaded_file_where_none_is_taken_gets_no_advice_to_send_the_header() -> None:
+    spec = CATALOG.find(I2V)
+    assert spec is not None
+    field = spec.fields[spec.position["input.img_url"]]
+    rule = MediaRule(media="image", schemes=("https",))
+    spec = spec._replace(fields=tuple(f._replace(rule=rule) if f is field else f for f in spec.fields))
+
+    problem = validate(spec, Draft(spec.path, True, False, {"input": {"img_url": UPLOADED}}), CATALOG.problem)
+
+    assert isinstance(problem, Problem)
+    assert "OssResourceResolve" not in problem.hint
+
+
+@pytest.mark.parametrize(
+    ("model", "given_input"),
+    [
+        (T2V, {"prompt": "oss://a fox"}),
+        ("wan2.6-image", {"messages": [{"content": [{"text": "oss://a fox"}, {"image": PICTURE}]}]}),
+        (
+            "wanx-background-generation-v2",
+            {
+                "base_image_url": PICTURE,
+                "ref_prompt": "A fox",
+                "reference_edge": {"foreground_edge": [PICTURE], "foreground_edge_prompt": ["oss://a fox"]},
+            },
+        ),
+    ],
+    ids=["prompt", "message", "list of texts"],
+)
+def test_a_text_may_look_like_an_uploaded_file(model: str, given_input: dict[str, Any]) -> None:
+    assert accepted(model, given_input)
 
 
 def test_of_two_mistakes_the_first_field_of_the_model_is_told() -> None:
@@ -258,17 +336,6 @@ def test_a_value_nested_without_end_is_only_wrong() -> None:
 
 
 # -- fields that are not looked at
-
-
-def test_a_condition_looks_at_the_value_after_defaults() -> None:
-    spec = CATALOG.find(T2V)
-    assert spec is not None
-    extend, shot_type = spec.position["parameters.prompt_extend"], spec.position["parameters.shot_type"]
-    spec = spec._replace(ignored=(Ignored(shot_type, (Condition(extend, False, True),)),))
-
-    draft = Draft(spec.path, True, False, {"model": T2V, "input": FOX, "parameters": {"shot_type": "triple"}})
-
-    assert isinstance(validate(spec, draft, CATALOG.problem), Submission)
 
 
 def test_shot_type_is_ignored_without_prompt_extend() -> None:

@@ -1,0 +1,235 @@
+"""Bodies that keep the rules between fields, and bodies that break one of them.
+
+The reading of the constraints here is that of the catalogue's README, written a second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from fakescope.catalog.rules import Choice, Fixed
+from fakescope.catalog.spec import Condition, Constraint, Field, ModelSpec
+from fakescope_contracts.values import accepted
+
+__all__ = ["Drafting", "Given", "Problem", "body_of", "can_be_set", "ignored_in", "problems_of"]
+
+Given = dict[int, Any]
+"""Index of a field → the value given for it; a field that is left out is not in it."""
+
+_PASSES = 50
+
+
+class Problem(NamedTuple):
+    """A field that is wrong, and the word for the mistake."""
+
+    path: str
+    mistake: str
+
+
+def body_of(spec: ModelSpec, given: Given, nulls: Iterable[int] = ()) -> dict[str, Any]:
+    """The body that gives these values, and null for these fields."""
+    body: dict[str, Any] = {"model": spec.name, "input": {}}
+    if spec.needs_parameters:
+        body["parameters"] = {}
+    for at, value in (given | dict.fromkeys(nulls)).items():
+        *outer, key = spec.fields[at].path.split(".")
+        table = body
+        for name in outer:
+            table = table.setdefault(name, {})
+        table[key] = value
+    return body
+
+
+def can_be_set(field: Field) -> bool:
+    """Whether the model takes the field at all."""
+    return not isinstance(field.rule, Fixed) and not (isinstance(field.rule, Choice) and not field.rule.values)
+
+
+# -- what the rules between fields say of given values
+
+
+def ignored_in(spec: ModelSpec, given: Given) -> dict[int, Constraint]:
+    """The fields that are not looked at, and why. What is ignored counts as left out from there on."""
+    seen, ignored = dict(given), {}
+    for constraint in spec.constraints:
+        if constraint.kind == "ignored" and _applies(constraint, spec, seen):
+            lost: Collection[int] = constraint.fields
+        elif constraint.kind == "first_active":
+            lost = _after_the_first_active(constraint, spec, seen)
+        else:
+            continue
+        for at in lost:
+            seen.pop(at, None)
+            ignored[at] = constraint
+    return ignored
+
+
+def problems_of(spec: ModelSpec, given: Given, unmeasured: int = -1) -> list[tuple[Problem, Constraint | None]]:
+    """What is missing, and what breaks a rule between fields; of the value of `unmeasured` only that it is there."""
+    ignored = ignored_in(spec, given)
+    seen = {at: value for at, value in given.items() if at not in ignored}
+    found: list[tuple[Problem, Constraint | None]] = [
+        (Problem(field.path, "missing"), None)
+        for at, field in enumerate(spec.fields)
+        if field.required and at not in seen
+    ]
+    for constraint in spec.constraints:
+        if constraint.kind in ("ignored", "first_active") or not _applies(constraint, spec, seen):
+            continue
+        if constraint.kind == "required":
+            missing = [Problem(spec.fields[at].path, "missing") for at in constraint.fields if at not in seen]
+            found += [(problem, constraint) for problem in missing]
+        elif not _keeps(constraint, seen, unmeasured):
+            found.append((Problem(spec.fields[constraint.fields[0]].path, constraint.says), constraint))
+    return found
+
+
+def _keeps(constraint: Constraint, seen: Given, unmeasured: int) -> bool:
+    present = [at for at in constraint.fields if _is_there(seen, at)]
+    values = [seen[at] for at in present if at != unmeasured]
+    match constraint.kind:
+        case "one_of":
+            return bool(present)
+        case "excludes":
+            return len(present) <= 1
+        case "same_length":
+            return len({len(value) for value in values}) <= 1
+        case "most_items" | "most_chars":
+            return sum(map(len, values)) <= constraint.limit
+        case "most_of":
+            return all(value.count(constraint.value) <= constraint.limit for value in values)
+    raise AssertionError(f"there is no constraint of the kind {constraint.kind}")
+
+
+def _applies(constraint: Constraint, spec: ModelSpec, seen: Given) -> bool:
+    return all(_holds(condition, spec, seen) for condition in constraint.conditions)
+
+
+def _holds(condition: Condition, spec: ModelSpec, seen: Given) -> bool:
+    if condition.test in ("given", "absent"):
+        return _is_there(seen, condition.at) == (condition.test == "given")
+    value = seen.get(condition.at, spec.fields[condition.at].default)
+    return (value in condition.values) == (condition.test == "is")
+
+
+def _is_there(seen: Given, at: int) -> bool:
+    """Between fields an empty text or list counts as left out."""
+    return seen.get(at) not in (None, "", [])
+
+
+def _after_the_first_active(constraint: Constraint, spec: ModelSpec, seen: Given) -> list[int]:
+    for n, group in enumerate(constraint.groups):
+        if any(at in seen and seen[at] != spec.fields[at].default for at in group):
+            return [at for later in constraint.groups[n + 1 :] for at in later]
+    return []
+
+
+# -- bodies in the making
+
+
+class Drafting:
+    """Values that are changed until they keep every rule between fields.
+
+    `pick` gives a value for a field, `choose` one of several values. Fields in `fixed` keep their values and must
+    count; fields in `without` stay out; the constraint `broken` is left as it is.
+    """
+
+    def __init__(
+        self, spec: ModelSpec, pick: Callable[[Field], Any], choose: Callable[[Sequence[Any]], Any], given: Given
+    ) -> None:
+        self.spec, self._pick, self._choose, self.given = spec, pick, choose, given
+        self.fixed: set[int] = set()
+        self.without: set[int] = set()
+        self.broken: Constraint | None = None
+
+    def give(self, at: int, value: Any = None) -> None:
+        """Give the field this value or any, and let it count."""
+        if value is not None or not _is_there(self.given, at):
+            self.given[at] = self._pick(self.spec.fields[at]) if value is None else value
+        self.fixed.add(at)
+
+    def settle(self) -> Given:
+        """Change what has to be changed, a step at a time. Raises ValueError if no body is left."""
+        for _ in range(_PASSES):
+            ignored = ignored_in(self.spec, self.given)
+            lost = next((at for at in sorted(self.fixed) if at in ignored), None)
+            if lost is not None:
+                self._let_count(lost, ignored[lost])
+                continue
+            open_problems = [(p, c) for p, c in problems_of(self.spec, self.given) if c is None or c is not self.broken]
+            if not open_problems:
+                return self.given
+            self._mend(*open_problems[0])
+        raise ValueError(f"{self.spec.name}: no body gives {[self.spec.fields[at].path for at in self.fixed]}")
+
+    def apply(self, constraint: Constraint) -> None:
+        """Make every condition of a constraint hold."""
+        for condition in constraint.conditions:
+            self._decide(condition, True)
+
+    def _let_count(self, at: int, ignoring: Constraint) -> None:
+        """Change what makes a field ignored."""
+        if ignoring.kind == "first_active":
+            for group in ignoring.groups:
+                if at in group:
+                    return
+                self._leave_out(group)
+        elif not any(self._decide(condition, False) for condition in ignoring.conditions):
+            raise ValueError(f"{self.spec.name}: {self.spec.fields[at].path} never counts")
+
+    def _decide(self, condition: Condition, wanted: bool) -> bool:
+        """Make a condition hold, or not hold, if that can be."""
+        at, field = condition.at, self.spec.fields[condition.at]
+        if condition.test in ("given", "absent"):
+            if (condition.test == "given") == wanted:
+                if at in self.without:
+                    return False
+                self.give(at)
+            elif at in self.fixed or field.required:
+                return False
+            else:
+                self._leave_out([at])
+            return True
+        among = (condition.test == "is") == wanted
+        fitting = [value for value in accepted(field.rule) if (value in condition.values) == among]
+        if not fitting or at in self.without or (at in self.fixed and self.given[at] not in fitting):
+            return False
+        if at not in self.fixed or at not in self.given:
+            self.give(at, self._choose(fitting))
+        return True
+
+    def _mend(self, problem: Problem, constraint: Constraint | None) -> None:
+        if problem.mistake == "missing":
+            self._add(self.spec.position[problem.path], constraint)
+            return
+        assert constraint is not None
+        present = [at for at in constraint.fields if _is_there(self.given, at)]
+        loose = [at for at in present if at not in self.fixed]
+        match constraint.kind:
+            case "one_of":
+                self._add(self._choose([at for at in constraint.fields if at not in self.without]), None)
+            case "excludes" | "most_items" | "most_chars":
+                self._leave_out(loose[-1:])
+            case "same_length":
+                like = next(
+                    (at for at in present if at in self.fixed), min(present, key=lambda at: len(self.given[at]))
+                )
+                for at in present:
+                    self.given[at] = _resized(self.given[at], len(self.given[like]))
+            case "most_of":
+                self._leave_out(loose)
+
+    def _add(self, at: int, required_by: Constraint | None) -> None:
+        if at not in self.without:
+            self.given[at] = self._pick(self.spec.fields[at])
+        elif required_by is None or not any(self._decide(condition, False) for condition in required_by.conditions):
+            raise ValueError(f"{self.spec.name}: {self.spec.fields[at].path} cannot be left out")
+
+    def _leave_out(self, fields: Iterable[int]) -> None:
+        for at in fields:
+            self.given.pop(at, None)
+
+
+def _resized(values: list[Any], length: int) -> list[Any]:
+    return (values + values[-1:] * length)[:length]

@@ -1,0 +1,309 @@
+"""Bodies for a model, made from its spec: right ones, and ones with exactly one mistake.
+
+Send them with `X-DashScope-OssResourceResolve: enable`: some have `oss://` addresses. `reference` is an identifier
+that an earlier task of the same account returned, for models that need one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from math import isqrt
+from typing import Any, NamedTuple
+
+from hypothesis import assume
+from hypothesis import strategies as st
+
+from fakescope.catalog.rules import (
+    Assets,
+    Bounds,
+    Box,
+    Integer,
+    ListRule,
+    MediaRule,
+    Messages,
+    Number,
+    Pixels,
+    Rule,
+    Text,
+)
+from fakescope.catalog.spec import Constraint, Field, ModelSpec
+from fakescope_contracts.bodies import Drafting, Given, Problem, body_of, can_be_set, ignored_in, problems_of
+from fakescope_contracts.values import Mistake, accepted, address, asset, message, refused, whole
+
+__all__ = ["BrokenBody", "Case", "boundary_cases", "broken_bodies", "valid_bodies"]
+
+Body = dict[str, Any]
+MISSING = Mistake("missing", None)
+_WIDEST = 2**31  # for whole numbers without an end
+
+
+class BrokenBody(NamedTuple):
+    """A body with one mistake: which field, and the word for what is wrong with it."""
+
+    body: Body
+    path: str
+    mistake: str
+
+
+class Case(NamedTuple):
+    """A body that gives `value` to the field at `path`, and the mistake that is expected, or None."""
+
+    body: Body
+    path: str
+    value: Any
+    mistake: str | None
+
+
+def valid_bodies(spec: ModelSpec, reference: str = "") -> st.SearchStrategy[Body]:
+    """Bodies that the model accepts: optional fields in and out, left out or null; anything in fields that are ignored.
+
+    They shrink to the required fields alone.
+    """
+    return _valid_bodies(spec, reference)
+
+
+def broken_bodies(spec: ModelSpec, reference: str = "") -> st.SearchStrategy[BrokenBody]:
+    """Bodies that break exactly one rule of one field, or one rule between fields. They shrink to nothing else."""
+    return st.sampled_from(_sites(spec)).flatmap(lambda site: site(spec, reference))
+
+
+def boundary_cases(spec: ModelSpec, reference: str = "") -> list[Case]:
+    """For every field its bounds, one step outside each, each of a few values, wrong types and null; for every rule
+    between fields a body that breaks it. Always the same list.
+    """
+    found = [case for at in range(len(spec.fields)) for case in _cases_of(spec, at, reference)]
+    for constraint in spec.constraints:
+        broken = _broken_between(_plain_drafting(spec, reference), constraint)
+        found += [Case(body, path, None, mistake) for body, path, mistake in broken]
+    return found
+
+
+# -- values
+
+
+def _values(rule: Rule, reference: str = "") -> st.SearchStrategy[Any]:
+    """What a rule accepts: edges and anything between them."""
+    edges = st.sampled_from(accepted(rule, reference))
+    match rule:
+        case Text(max_chars=most, not_blank=not_blank):
+            texts = st.text(min_size=1, max_size=min(most or 20, 20))
+            return edges | (texts.filter(str.strip) if not_blank else texts)
+        case Integer(values=None, bounds=bounds):
+            low, high = whole(bounds)
+            return edges | st.integers(-_WIDEST if low is None else low, _WIDEST if high is None else high)
+        case Number(bounds=bounds):
+            return edges | _floats(bounds)
+        case Pixels():
+            return edges | _sizes(rule)
+        case MediaRule():
+            names = st.sampled_from(["file", "a-1", "f%20x?v=1&w=a#top"] + ["文件"] * (not rule.ascii_only))
+            links = [scheme for scheme in rule.schemes if scheme != "data"]
+            return edges | st.builds(lambda scheme, name: address(rule, scheme, name), st.sampled_from(links), names)
+        case ListRule():
+            low, high = whole(rule.bounds)
+            lists = st.lists(_values(rule.item), min_size=max(low or 0, 1), max_size=3 if high is None else high)
+            return edges | lists
+        case Box(ratios=()):
+            return edges | st.builds(
+                lambda x, y, w, h: [x, y, x + w, y + h], *[st.integers(0, 999), st.integers(1, 999)] * 2
+            )
+        case Messages():
+            low, high = whole(rule.images)
+            images = st.lists(_values(rule.image), min_size=low or 0, max_size=3 if high is None else high)
+            return edges | st.builds(lambda text, given: message([text], given), _values(rule.text), images)
+        case Assets():
+            return edges.flatmap(lambda assets: st.permutations(assets).flatmap(lambda order: _files(rule, order)))
+    return edges
+
+
+def _files(rule: Assets, assets: list[dict[str, Any]]) -> st.SearchStrategy[list[dict[str, Any]]]:
+    return st.tuples(*[_values(rule.url) for _ in assets]).map(
+        lambda urls: [asset(rule, one["type"], url) for one, url in zip(assets, urls, strict=True)]
+    )
+
+
+def _floats(bounds: Bounds) -> st.SearchStrategy[float]:
+    low, high = bounds.ends
+    return st.floats(
+        low,
+        high,
+        allow_nan=False,
+        allow_infinity=False,
+        exclude_min=bounds.above is not None,
+        exclude_max=bounds.below is not None,
+    )
+
+
+@st.composite
+def _sizes(draw: st.DrawFn, rule: Pixels) -> str:
+    """A width, and a height that the width, the area and the ratio leave."""
+    (low, high), (least, most), ratio = whole(rule.side_px), whole(rule.area_px), rule.ratio
+    widest = high or isqrt(int((most or 2048**2) * (ratio.high or 1)))
+    width = draw(st.integers(low or 256, widest))
+    lows = [low or 1, -(-(least or 0) // width), 0 if ratio.high is None else int(width / ratio.high) + 1]
+    highs = [high or widest, (most or 2048**2) // width, widest if ratio.low is None else int(width / ratio.low)]
+    assume(max(lows) <= min(highs))
+    return f"{width}*{draw(st.integers(max(lows), min(highs)))}"
+
+
+# -- right bodies
+
+
+@st.composite
+def _valid_bodies(draw: st.DrawFn, spec: ModelSpec, reference: str) -> Body:
+    drafting = _drafting(draw, spec, reference)
+    given = drafting.settle()
+    ignored = ignored_in(spec, given)
+    for at in ignored:
+        if draw(st.booleans()):
+            _put_anything(draw, spec, given, at)
+    left_out = [at for at, field in enumerate(spec.fields) if at not in given]
+    return body_of(spec, given, left_out if draw(st.booleans()) else ())
+
+
+def _drafting(draw: st.DrawFn, spec: ModelSpec, reference: str) -> Drafting:
+    def pick(field: Field) -> Any:
+        return draw(_values(field.rule, reference))
+
+    settable = [at for at, field in enumerate(spec.fields) if can_be_set(field)]
+    given = {at: pick(spec.fields[at]) for at in settable if spec.fields[at].required or draw(st.booleans())}
+    return Drafting(spec, pick, lambda values: draw(st.sampled_from(values)), given)
+
+
+def _put_anything(draw: st.DrawFn, spec: ModelSpec, given: Given, at: int) -> None:
+    """Something wrong in a field that is not looked at, if it stays so."""
+    wrong = refused(spec.fields[at].rule)
+    tried = given | {at: draw(st.sampled_from(wrong)).value}
+    if ignored_in(spec, tried).keys() == ignored_in(spec, given).keys() and not problems_of(spec, tried):
+        given[at] = tried[at]
+
+
+# -- broken bodies
+
+Site = Callable[[ModelSpec, str], st.SearchStrategy[BrokenBody]]
+"""A place for a mistake."""
+
+
+def _sites(spec: ModelSpec) -> list[Site]:
+    breakable = [c for c in spec.constraints if any(_broken_between(_plain_drafting(spec, ""), c))]
+    fields = [_in_field(at) for at, field in enumerate(spec.fields) if _mistakes_in(field)]
+    return fields + [_in_constraint(constraint) for constraint in breakable]
+
+
+def _in_field(at: int) -> Site:
+    return lambda spec, reference: _broken_in_field(spec, reference, at)
+
+
+def _in_constraint(constraint: Constraint) -> Site:
+    return lambda spec, reference: _broken_in_constraint(spec, reference, constraint)
+
+
+@st.composite
+def _broken_in_field(draw: st.DrawFn, spec: ModelSpec, reference: str, at: int) -> BrokenBody:
+    drafting = _drafting(draw, spec, reference)
+    mistake = draw(st.sampled_from(_mistakes_in(spec.fields[at])))
+    broken = _with_mistake(drafting, at, mistake, null=mistake is MISSING and draw(st.booleans()))
+    assume(broken is not None)
+    assert broken is not None
+    return broken
+
+
+@st.composite
+def _broken_in_constraint(draw: st.DrawFn, spec: ModelSpec, reference: str, constraint: Constraint) -> BrokenBody:
+    broken = list(_broken_between(_drafting(draw, spec, reference), constraint))
+    assume(broken)
+    return draw(st.sampled_from(broken))
+
+
+def _mistakes_in(field: Field) -> list[Mistake]:
+    return [MISSING] * field.required + refused(field.rule)
+
+
+def _with_mistake(drafting: Drafting, at: int, mistake: Mistake, *, null: bool = False) -> BrokenBody | None:
+    """The body with a mistake in one field; None if that breaks another rule, too."""
+    spec, field = drafting.spec, drafting.spec.fields[at]
+    if can_be_set(field):
+        drafting.give(at)
+    given = {**drafting.settle(), at: mistake.value}
+    if mistake is MISSING:
+        del given[at]
+    expected = [Problem(field.path, "missing")] if mistake is MISSING else []
+    found = [problem for problem, _ in problems_of(spec, given, unmeasured=at)]
+    if found != expected or at in ignored_in(spec, given):
+        return None
+    return BrokenBody(body_of(spec, given, [at] if null else ()), field.path, mistake.word)
+
+
+def _broken_between(drafting: Drafting, constraint: Constraint) -> Iterator[BrokenBody]:
+    """The body with that constraint broken, once for each field that it requires."""
+    if constraint.kind in ("ignored", "first_active"):
+        return
+    spec, fields = drafting.spec, constraint.fields
+    drafting.broken = constraint
+    drafting.apply(constraint)
+    if constraint.kind == "required":
+        for at in fields:
+            drafting.give(at)
+        settled = drafting.settle()
+        tries = [
+            ({k: v for k, v in settled.items() if k != at}, Problem(spec.fields[at].path, "missing")) for at in fields
+        ]
+    else:
+        drafting.without |= _break(drafting, constraint)
+        tries = [(drafting.settle(), Problem(spec.fields[fields[0]].path, constraint.says))]
+    for given, problem in tries:
+        if [found for found, _ in problems_of(spec, given)] == [problem]:
+            yield BrokenBody(body_of(spec, given), *problem)
+
+
+def _break(drafting: Drafting, constraint: Constraint) -> set[int]:
+    """Give values that break the constraint, and say which fields have to stay out."""
+    first, limit = constraint.fields[0], constraint.limit
+    rule = drafting.spec.fields[first].rule
+    if constraint.kind == "one_of":
+        for at in constraint.fields:
+            drafting.given.pop(at, None)
+        return set(constraint.fields)
+    if constraint.kind == "excludes":
+        for at in constraint.fields[:2]:
+            drafting.give(at)
+        return set()
+    for at in constraint.fields:
+        drafting.given.pop(at, None)
+    if constraint.kind == "most_chars":
+        drafting.give(first, "a" * (limit + 1))
+        return set()
+    assert isinstance(rule, ListRule), constraint
+    if constraint.kind == "same_length":
+        for length, at in enumerate(constraint.fields, 1):
+            item = drafting.spec.fields[at].rule
+            assert isinstance(item, ListRule), constraint
+            drafting.give(at, accepted(item.item)[:1] * length)
+    else:
+        item_of = constraint.value if constraint.kind == "most_of" else accepted(rule.item)[0]
+        drafting.give(first, [item_of] * (limit + 1))
+    return set()
+
+
+# -- the same list every time
+
+
+def _plain_drafting(spec: ModelSpec, reference: str) -> Drafting:
+    return Drafting(spec, lambda field: accepted(field.rule, reference)[0], lambda values: values[0], {})
+
+
+def _cases_of(spec: ModelSpec, at: int, reference: str) -> Iterator[Case]:
+    field = spec.fields[at]
+    for value in accepted(field.rule, reference) if can_be_set(field) else ():
+        drafting = _plain_drafting(spec, reference)
+        drafting.give(at, value)
+        yield Case(body_of(spec, drafting.settle()), field.path, value, None)
+    for mistake in _mistakes_in(field):
+        for null in (False, True) if mistake is MISSING else (False,):
+            broken = _with_mistake(_plain_drafting(spec, reference), at, mistake, null=null)
+            if broken is not None:
+                yield Case(broken.body, field.path, mistake.value, mistake.word)
+    if not field.required:
+        drafting = _plain_drafting(spec, reference)
+        drafting.without.add(at)
+        yield Case(body_of(spec, drafting.settle(), [at]), field.path, None, None)

@@ -1,0 +1,34 @@
+"""What is said of a code, a rule, and of every model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fakescope.catalog import Catalog
+from fakescope.catalog.describe import explain, markdown
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "models.md"
+
+
+def test_a_code_is_explained_with_its_status_and_text(catalog: Catalog) -> None:
+    (rows,) = explain(catalog, "Throttling.RateQuota").values()
+
+    assert rows[0]["where"] == "HTTP 429"
+    assert rows[0]["message"] == "Requests rate limit exceeded, please try again later."
+
+
+def test_a_rule_is_explained_per_model(catalog: Catalog) -> None:
+    rows = explain(catalog, "parameters.duration:range")["rule parameters.duration:range"]
+
+    of = {name: row for row in rows for name in row["models"].split(", ")}
+    assert of["wan2.6-t2v"]["accepts"] == "a whole number from 2 to 15"
+    assert of["wan2.6-t2v"]["code"] == "InvalidParameter"
+
+
+def test_nothing_is_made_up_about_an_unknown_word(catalog: Catalog) -> None:
+    assert explain(catalog, "parameters.size:nonsense") == {}
+    assert explain(catalog, "NoSuchCode") == {}
+
+
+def test_document_of_all_models_is_up_to_date(catalog: Catalog) -> None:
+    assert DOCUMENT.read_text("utf-8") == markdown(catalog), "fakescope models --markdown > docs/models.md"
