@@ -19,8 +19,7 @@ from starlette.routing import Route
 
 from fakescope import Settings, __version__
 from fakescope.admin.api import About, create_admin
-from fakescope.catalog import Catalog
-from fakescope.catalog.spec import ModelSpec
+from fakescope.catalog import Catalog, describe
 from fakescope.clock import SystemClock
 from fakescope.engine.task import Account
 from fakescope.settings import SETTINGS, Setting, load
@@ -32,6 +31,7 @@ ENGLISH = (ROOT / "README.md").read_text("utf-8")
 CHINESE = (ROOT / "README.zh-CN.md").read_text("utf-8")
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text("utf-8")
+MODELS = (ROOT / "docs" / "models.md").read_text("utf-8")
 DOCUMENTS = {"README": ENGLISH, "README.zh-CN": CHINESE, "ARCHITECTURE": ARCHITECTURE, "CHANGELOG": CHANGELOG}
 IS_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -145,7 +145,7 @@ def test_readme_names_commands_that_exist() -> None:
     commands = set(re.findall(r"`fakescope (\w+)", ENGLISH))
     shown = subprocess.run([sys.executable, "-m", "fakescope", "--help"], capture_output=True, text=True).stdout
 
-    assert commands == {"serve", "env", "models", "health"} | {"ready"}  # the ready line is quoted as well
+    assert commands == {"serve", "env", "models", "explain", "health"} | {"ready"}  # the ready line is quoted as well
     assert [name for name in commands - {"ready"} if f"\n  {name} " not in shown] == []
 
 
@@ -158,6 +158,8 @@ def test_readme_lists_every_setting() -> None:
 
 def settings_row(setting: Setting) -> str:
     match Settings._field_defaults[setting.name]:
+        case ():
+            default = ""
         case None:
             default = "fresh"
         case bool(on):
@@ -172,43 +174,39 @@ def settings_row(setting: Setting) -> str:
     return f"| {flag} | `{setting.variable}` | {default} | {setting.help} |"
 
 
-@pytest.mark.parametrize("readme", [ENGLISH, CHINESE], ids=["English", "Chinese"])
-def test_readme_lists_every_model(readme: str, catalog: Catalog) -> None:
-    assert table(readme, "models") == list(model_rows(catalog))
+def test_readme_lists_every_family(catalog: Catalog) -> None:
+    assert table(ENGLISH, "families") == list(family_rows(catalog))
 
 
-def model_rows(catalog: Catalog) -> Iterator[str]:
-    """A row per model, in the order of the families in the README; another region's name stands behind a slash."""
+def family_rows(catalog: Catalog) -> Iterator[str]:
+    """A row per family, in order of their names: its title, and the endpoints and names of its models."""
+    files = (ROOT / "fakescope" / "catalog" / "models").glob("*.toml")
+    families = [tomllib.loads(file.read_text("utf-8"))["family"] for file in files]
+    titles = {family["name"]: family["title"] for family in families}
+    for name, title in sorted(titles.items()):
+        specs = [spec for spec in catalog.specs() if spec.family == name]
+        paths = dict.fromkeys(path for spec in specs for path in (spec.path, spec.sync_path) if path)
+        endpoints = ", ".join(f"`{path.removeprefix('/api/v1/services/aigc/')}`" for path in paths)
+        models = ", ".join(f"`{spec.name}`" for spec in specs)
+        yield f"| {title} | {endpoints} | {models} |"
+
+
+def test_readme_names_the_endpoints_that_answer_at_once(catalog: Catalog) -> None:
     specs = catalog.specs()
-    aliases = {alias.name for spec in specs for alias in spec.aliases}
-    for family in ("text-to-video", "image-to-video", "keyframes-to-video"):
-        for spec in specs:
-            if spec.family == family and spec.name not in aliases:
-                yield model_row(spec, [found for a in spec.aliases if (found := catalog.find(a.name))])
+    at_once = {spec.path for spec in specs if spec.mode == "sync"} | {spec.sync_path for spec in specs} - {""}
+    tasks = {spec.path for spec in specs if spec.mode == "async"}
+
+    assert at_once.isdisjoint(tasks)
+    assert {path.rpartition("/aigc/")[2].removeprefix("image2video/") for path in at_once} == {
+        "face-detect",
+        "aa-detect",
+        "multimodal-generation/generation",
+    }
 
 
-def model_row(spec: ModelSpec, others: list[ModelSpec]) -> str:
-    def cell(show: Callable[[ModelSpec], str]) -> str:
-        return " / ".join(dict.fromkeys(map(show, [spec, *others])))
-
-    def guess(what: Any) -> str:
-        return "*" if what.basis == "inferred" else ""
-
-    prices = [
-        "".join(f"{value}P " if fact == "lines" else f"`audio={str(value).lower()}` " for fact, value in p.when.items())
-        + f"{p.cny_per_second}{guess(p)}{'†' if p.source.via else ''}"
-        for p in spec.prices
-    ]
-    cells = [
-        cell(lambda s: f"`{s.name}`"),
-        spec.family,
-        cell(lambda s: ", ".join(s.regions)),
-        cell(lambda s: f"{s.limits.submits}{guess(s.limits)}"),
-        cell(lambda s: f"{s.limits.running}{guess(s.limits)}"),
-        ", ".join(prices),
-    ]
-    assert spec.limits.per_s == 1, "the table's head says per second"
-    return f"| {' | '.join(cells)} |"
+def test_models_document_is_made_of_the_catalogue(catalog: Catalog) -> None:
+    """`fakescope models --markdown > docs/models.md` makes it."""
+    assert describe.markdown(catalog) == MODELS
 
 
 def test_readme_lists_every_test_value(catalog: Catalog) -> None:
@@ -237,21 +235,25 @@ def test_readme_names_every_failure_that_has_a_text(catalog: Catalog) -> None:
     assert [code for code in catalog.failures if code not in code_spans(ENGLISH)] == []
 
 
-def test_readme_names_every_inferred_text() -> None:
+def test_documents_name_every_inferred_text() -> None:
     texts = tomllib.loads((ROOT / "fakescope" / "catalog" / "errors.toml").read_text("utf-8"))
     inferred = [
         name for kind in ("refusal", "problem") for name, row in texts[kind].items() if row["basis"] == "inferred"
     ]
+    named = [line.split(" | ")[0].removeprefix("| ") for line in MODELS.splitlines() if " | inferred | " in line]
 
     assert inferred
-    assert [name for name in inferred if name not in code_spans(ENGLISH)] == []
+    assert [name for name in inferred if name not in named] == []
+    assert "(docs/models.md) ends with every text" in ENGLISH
 
 
 def test_readme_quotes_the_numbers_of_the_catalogue(catalog: Catalog) -> None:
     service = catalog.service
-    paces = {spec.pace for spec in catalog.specs()}
+    example = catalog.find("wan2.6-t2v")
+    assert example is not None
+    wait, run, fail = (f"{low:g}–{high:g} s" for low, high in example.pace[:3])
     quoted = [f"{service.body_bytes // 2**20} MiB", f"at most {service.page_size_most} to a page"]
-    quoted += [f"{low:g}–{high:g} s" for p in paces for low, high in (p.wait_s, p.run_s, p.fail_s)]
+    quoted += [f"`{example.name}` waits {wait} and runs {run}", f"after {fail}"]
     quoted += [f"over {service.calls_per_s} a second", f"{service.task_life_ms // 3_600_000} hours"]
 
     assert [number for number in quoted if number not in ENGLISH] == []

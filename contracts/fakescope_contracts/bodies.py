@@ -12,7 +12,7 @@ from fakescope.catalog.rules import Choice, Fixed
 from fakescope.catalog.spec import Condition, Constraint, Field, ModelSpec
 from fakescope_contracts.values import accepted
 
-__all__ = ["Drafting", "Given", "Problem", "body_of", "can_be_set", "ignored_in", "problems_of"]
+__all__ = ["Drafting", "Given", "Problem", "body_of", "can_be_set", "constraints_of", "ignored_in", "problems_of"]
 
 Given = dict[int, Any]
 """Index of a field → the value given for it; a field that is left out is not in it."""
@@ -46,6 +46,11 @@ def can_be_set(field: Field) -> bool:
     return not isinstance(field.rule, Fixed) and not (isinstance(field.rule, Choice) and not field.rule.values)
 
 
+def constraints_of(spec: ModelSpec) -> tuple[Constraint, ...]:
+    """Every rule between fields."""
+    return (*spec.constraints, *spec.between)
+
+
 # -- what the rules between fields say of given values
 
 
@@ -74,7 +79,7 @@ def problems_of(spec: ModelSpec, given: Given, unmeasured: int = -1) -> list[tup
         for at, field in enumerate(spec.fields)
         if field.required and at not in seen
     ]
-    for constraint in spec.constraints:
+    for constraint in constraints_of(spec):
         if constraint.kind in ("ignored", "first_active") or not _applies(constraint, spec, seen):
             continue
         if constraint.kind == "required":
@@ -218,7 +223,8 @@ class Drafting:
                 for at in present:
                     self.given[at] = _resized(self.given[at], len(self.given[like]))
             case "most_of":
-                self._leave_out(loose)
+                for at in present:
+                    self.given[at] = _at_most(constraint.limit, constraint.value, self.given[at])
 
     def _add(self, at: int, required_by: Constraint | None) -> None:
         if at not in self.without:
@@ -233,3 +239,8 @@ class Drafting:
 
 def _resized(values: list[Any], length: int) -> list[Any]:
     return (values + values[-1:] * length)[:length]
+
+
+def _at_most(limit: int, value: Any, values: list[Any]) -> list[Any]:
+    """The list without what there is too much of."""
+    return [one for n, one in enumerate(values) if one != value or values[:n].count(value) < limit]

@@ -6,7 +6,7 @@ that an earlier task of the same account returned, for models that need one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from math import isqrt
 from typing import Any, NamedTuple
 
@@ -27,10 +27,19 @@ from fakescope.catalog.rules import (
     Text,
 )
 from fakescope.catalog.spec import Constraint, Field, ModelSpec
-from fakescope_contracts.bodies import Drafting, Given, Problem, body_of, can_be_set, ignored_in, problems_of
+from fakescope_contracts.bodies import (
+    Drafting,
+    Given,
+    Problem,
+    body_of,
+    can_be_set,
+    constraints_of,
+    ignored_in,
+    problems_of,
+)
 from fakescope_contracts.values import Mistake, accepted, address, asset, message, refused, whole
 
-__all__ = ["BrokenBody", "Case", "boundary_cases", "broken_bodies", "valid_bodies"]
+__all__ = ["BrokenBody", "Case", "boundary_cases", "broken_bodies", "smallest_body", "valid_bodies"]
 
 Body = dict[str, Any]
 MISSING = Mistake("missing", None)
@@ -64,7 +73,17 @@ def valid_bodies(spec: ModelSpec, reference: str = "") -> st.SearchStrategy[Body
 
 def broken_bodies(spec: ModelSpec, reference: str = "") -> st.SearchStrategy[BrokenBody]:
     """Bodies that break exactly one rule of one field, or one rule between fields. They shrink to nothing else."""
-    return st.sampled_from(_sites(spec)).flatmap(lambda site: site(spec, reference))
+    places = st.sampled_from(_places(spec))
+    return places.flatmap(
+        lambda at: (
+            _broken_in_field(spec, reference, at) if isinstance(at, int) else _broken_between(spec, reference, at)
+        )
+    )
+
+
+def smallest_body(spec: ModelSpec, reference: str = "") -> Body:
+    """The body that gives nothing but what the model needs."""
+    return body_of(spec, _plain_drafting(spec, reference).settle())
 
 
 def boundary_cases(spec: ModelSpec, reference: str = "") -> list[Case]:
@@ -72,8 +91,8 @@ def boundary_cases(spec: ModelSpec, reference: str = "") -> list[Case]:
     between fields a body that breaks it. Always the same list.
     """
     found = [case for at in range(len(spec.fields)) for case in _cases_of(spec, at, reference)]
-    for constraint in spec.constraints:
-        broken = _broken_between(_plain_drafting(spec, reference), constraint)
+    for constraint in constraints_of(spec):
+        broken = _breaking(_plain_drafting(spec, reference), constraint)
         found += [Case(body, path, None, mistake) for body, path, mistake in broken]
     return found
 
@@ -180,22 +199,11 @@ def _put_anything(draw: st.DrawFn, spec: ModelSpec, given: Given, at: int) -> No
 
 # -- broken bodies
 
-Site = Callable[[ModelSpec, str], st.SearchStrategy[BrokenBody]]
-"""A place for a mistake."""
 
-
-def _sites(spec: ModelSpec) -> list[Site]:
-    breakable = [c for c in spec.constraints if any(_broken_between(_plain_drafting(spec, ""), c))]
-    fields = [_in_field(at) for at, field in enumerate(spec.fields) if _mistakes_in(field)]
-    return fields + [_in_constraint(constraint) for constraint in breakable]
-
-
-def _in_field(at: int) -> Site:
-    return lambda spec, reference: _broken_in_field(spec, reference, at)
-
-
-def _in_constraint(constraint: Constraint) -> Site:
-    return lambda spec, reference: _broken_in_constraint(spec, reference, constraint)
+def _places(spec: ModelSpec) -> list[int | Constraint]:
+    """Where a mistake can be: fields by their index, and rules between fields."""
+    fields = [at for at, field in enumerate(spec.fields) if _mistakes_in(field)]
+    return [*fields, *(one for one in constraints_of(spec) if any(_breaking(_plain_drafting(spec, ""), one)))]
 
 
 @st.composite
@@ -209,8 +217,8 @@ def _broken_in_field(draw: st.DrawFn, spec: ModelSpec, reference: str, at: int) 
 
 
 @st.composite
-def _broken_in_constraint(draw: st.DrawFn, spec: ModelSpec, reference: str, constraint: Constraint) -> BrokenBody:
-    broken = list(_broken_between(_drafting(draw, spec, reference), constraint))
+def _broken_between(draw: st.DrawFn, spec: ModelSpec, reference: str, constraint: Constraint) -> BrokenBody:
+    broken = list(_breaking(_drafting(draw, spec, reference), constraint))
     assume(broken)
     return draw(st.sampled_from(broken))
 
@@ -222,7 +230,10 @@ def _mistakes_in(field: Field) -> list[Mistake]:
 def _with_mistake(drafting: Drafting, at: int, mistake: Mistake, *, null: bool = False) -> BrokenBody | None:
     """The body with a mistake in one field; None if that breaks another rule, too."""
     spec, field = drafting.spec, drafting.spec.fields[at]
-    if can_be_set(field):
+    if mistake.value in ("", []):  # counts as left out between fields
+        drafting.given[at] = mistake.value
+        drafting.without.add(at)
+    elif can_be_set(field):
         drafting.give(at)
     given = {**drafting.settle(), at: mistake.value}
     if mistake is MISSING:
@@ -234,7 +245,7 @@ def _with_mistake(drafting: Drafting, at: int, mistake: Mistake, *, null: bool =
     return BrokenBody(body_of(spec, given, [at] if null else ()), field.path, mistake.word)
 
 
-def _broken_between(drafting: Drafting, constraint: Constraint) -> Iterator[BrokenBody]:
+def _breaking(drafting: Drafting, constraint: Constraint) -> Iterator[BrokenBody]:
     """The body with that constraint broken, once for each field that it requires."""
     if constraint.kind in ("ignored", "first_active"):
         return

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fakescope.catalog import Catalog, describe
+from fakescope.catalog.spec import ProblemText, Refusal
 
 IMAGES = "/api/v1/services/aigc/text2image/image-synthesis"
 
@@ -179,7 +180,8 @@ def test_the_document_has_every_model_and_every_text_with_its_basis(catalog: Cat
 
     assert [line[3:] for line in lines if line.startswith("## ")][: len(catalog.names)] == list(catalog.names)
     assert "| model_not_exist | 404 | InvalidParameter | Model not exist. | seen | " in "\n".join(lines)
-    for entry in (*catalog.refusals.values(), *catalog.problems.values()):
+    entries: list[Refusal | ProblemText] = [*catalog.refusals.values(), *catalog.problems.values()]
+    for entry in entries:
         (row,) = (line for line in lines if line.startswith(f"| {entry.name} | "))
         assert f" | {entry.basis} | " in row
 

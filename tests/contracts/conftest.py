@@ -1,0 +1,93 @@
+"""A desk where bodies of any model are handed in and their ends are read, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from math import inf
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+
+from fakescope import Settings, create_app
+from fakescope.catalog import Catalog
+from fakescope.catalog.spec import ModelSpec
+from fakescope_contracts.strategies import smallest_body
+
+_HEADERS = {"Authorization": "Bearer sk-fake-test", "X-DashScope-OssResourceResolve": "enable"}
+
+
+class End(NamedTuple):
+    """What became of a body: where a refusal showed (`submit` or `task`) and its rule, or what came out.
+
+    `shown` is the task as the control API shows it.
+    """
+
+    where: str = ""
+    rule: str = ""
+    output: dict[str, Any] | None = None
+    usage: dict[str, Any] | None = None
+    shown: dict[str, Any] | None = None
+
+
+class Desk:
+    """A simulator without limits, at full speed, for the region of each model."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self._http: dict[str, httpx.AsyncClient] = {}
+        self._references: dict[str, str] = {}
+
+    def http(self, spec: ModelSpec) -> httpx.AsyncClient:
+        region = spec.regions[0]
+        if region not in self._http:
+            app = create_app(Settings(seed=1, limits=False, speed=inf, region=region), catalog=self.catalog)
+            transport = httpx.ASGITransport(app)
+            self._http[region] = httpx.AsyncClient(transport=transport, base_url="http://test", headers=_HEADERS)
+        return self._http[region]
+
+    async def ends(self, spec: ModelSpec, bodies: Iterable[dict[str, Any]], path: str = "") -> list[End]:
+        """What becomes of these bodies, in their order, at the model's endpoint or another one."""
+        http, path = self.http(spec), path or spec.path
+        at_once = spec.mode == "sync" or path == spec.sync_path
+        asynchronous = {} if at_once else {"X-DashScope-Async": "enable"}
+        answers = [await http.post(path, json=body, headers=asynchronous) for body in bodies]
+        newest = (await http.get(f"/_fakescope/tasks?limit={len(answers)}")).json()["tasks"]
+        shown = {task["task_id"]: task for task in newest}
+        return [_end(answer, shown) for answer in answers]
+
+    async def reference(self, spec: ModelSpec) -> str:
+        """An identifier that a task of the model's family has returned, if the model takes one."""
+        if spec.references and spec.family not in self._references:
+            makers = (maker for maker in self.catalog.specs() if maker.family == spec.family)
+            maker = next(maker for maker in makers if maker.shows("result_id"))
+            (made,) = await self.ends(maker, [smallest_body(maker)])
+            self._references[spec.family] = next(text for text in _texts(made.output) if text.startswith("AACT."))
+        return self._references.get(spec.family, "") if spec.references else ""
+
+
+def _end(answer: httpx.Response, shown: dict[str, Any]) -> End:
+    body = answer.json()
+    if answer.status_code == 400:
+        return End("submit", answer.headers["X-Fakescope-Rule"])
+    assert answer.status_code == 200, body
+    if "usage" in body:
+        return End(output=body["output"], usage=body["usage"])
+    task = shown[body["output"]["task_id"]]
+    if task["status"] == "FAILED":
+        return End("task", task["problem"]["rule"])
+    assert task["status"] == "SUCCEEDED", task
+    return End(output=task["output"], usage=task["usage"], shown=task)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)
+
+
+@pytest.fixture(scope="session")
+def desk(catalog: Catalog) -> Desk:
+    return Desk(catalog)
