@@ -1,12 +1,11 @@
 """TOML → values. Strict: an unknown key, a wrong type or a missing source is an error that names file, entry and key.
 
 A family is read when one of its models is first asked for, so a start costs the same with three families as with
-forty. Which file a model is in is read off the text, by one pattern; a test compares that with the parsed files.
+forty. Which file a model is in is read off the lines of the text; a test compares that with the parsed files.
 """
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
@@ -42,9 +41,6 @@ from fakescope.errors import CatalogError
 __all__ = ["Catalog", "load"]
 
 HERE = Path(__file__).parent
-_MODEL = re.compile(r'^\[\[model\]\]\s+name\s*=\s*"([^"]+)"(?:\s+aliases\s*=\s*(.*))?', re.MULTILINE)
-_PATH = re.compile(r'^path\s*=\s*"([^"]+)"', re.MULTILINE)
-_ALIAS = re.compile(r'\bname = "([^"]+)"')
 T = TypeVar("T")
 
 
@@ -62,13 +58,12 @@ class Catalog:
         self._specs: dict[str, ModelSpec] = {}
         self.paths: dict[str, None] = {}
         for file in sorted((folder / "models").glob("*.toml")):
-            text = file.read_text("utf-8")
-            for name, aliases in _MODEL.findall(text):
-                for known in (name, *_ALIAS.findall(aliases)):
-                    if known in self._file_of:
-                        raise CatalogError(f"{file.name}: model {known} is already in {self._file_of[known].name}")
-                    self._file_of[known] = file
-            self.paths.update(dict.fromkeys(_PATH.findall(text)))
+            names, paths = _outline(file.read_text("utf-8"))
+            for known in names:
+                if known in self._file_of:
+                    raise CatalogError(f"{file.name}: model {known} is already in {self._file_of[known].name}")
+                self._file_of[known] = file
+            self.paths.update(dict.fromkeys(paths))
         self.service = _service(_parse(folder / "service.toml"))
 
     @property
@@ -108,6 +103,26 @@ class Catalog:
     @cached_property
     def _texts(self) -> _Texts:
         return _texts(_parse(self._folder / "errors.toml"))
+
+
+def _outline(text: str) -> tuple[list[str], list[str]]:
+    """Names of models and paths of endpoints, read off a family file line by line: a tenth of what parsing it costs.
+
+    A model begins with its name, then its aliases if it has any, each on a line of its own.
+    """
+    names, paths = [], []
+    before = ""
+    for line in text.splitlines():
+        key, _, value = line.partition("=")
+        match key.rstrip():
+            case "name" if before == "[[model]]":
+                names.append(value.split('"')[1])
+            case "aliases":
+                names += [part.split('"')[0] for part in value.split('name = "')[1:]]
+            case "path":
+                paths.append(value.split('"')[1])
+        before = line.rstrip()
+    return names, paths
 
 
 class _Texts(NamedTuple):
