@@ -22,6 +22,7 @@ SUBJECTS: dict[str, Callable[[int], Iterator[Row]]] = {
     "stop": startstop.stop,
     "memory": memory.memory,
     "growth": in_process.growth,
+    "linear": in_process.linear,
     "life": in_process.life,
 }
 NEED_WRK = ("polls", "log", "submits", "memory")

@@ -15,7 +15,7 @@ from fakescope.engine.view import TaskView
 from fakescope.simulator import Filter, Rules, Simulator
 from fakescope.store.memory import MemoryStore
 
-__all__ = ["growth", "life"]
+__all__ = ["growth", "life", "linear"]
 
 _SIZES = (1_000, 10_000, 100_000)
 _CALLS = 200
@@ -75,6 +75,39 @@ async def _timed(call: Callable[[str], Awaitable[object]], task_ids: list[str]) 
     for task_id in task_ids:
         await call(task_id)
     return (perf_counter() - started) * 1e6 / len(task_ids)
+
+
+# -- what does grow, said as plainly: no bars
+
+
+def linear(count: int) -> Iterator[Row]:
+    """Cancelling plans again whoever waits behind; a list by status looks at every task."""
+    catalog = load()
+    found: dict[str, dict[int, list[float]]] = {}
+    for _ in rounds(count, "linear"):
+        for size in _SIZES:
+            for what, micros in asyncio.run(_linear_costs(catalog, size)).items():
+                found.setdefault(what, {}).setdefault(size, []).append(micros)
+    for what, by_size in found.items():
+        for size in _SIZES[1:]:
+            yield Row(f"us for {what} of {size:,} tasks (against: 1,000)", by_size[size], by_size[1_000])
+
+
+async def _linear_costs(catalog: Catalog, size: int) -> dict[str, float]:
+    """Microseconds per call in a world of so many tasks, nearly all of them waiting in one lane."""
+    clock = _SetClock()
+    simulator = Simulator(catalog, MemoryStore(), clock, Rules(speed=1, seed=1))
+    ids = []
+    for _ in range(size):
+        clock.now += 200  # five a second, as many as are let in
+        ids.append((await simulator.submit(_ACCOUNT, _DRAFT))[0].id)
+    in_front, behind = ids[size // 2 : size // 2 + 1], ids[-1:]
+    by_status = Filter(status="PENDING")
+    return {
+        "cancelling the last": await _timed(lambda task_id: simulator.cancel(_ACCOUNT, task_id), behind),
+        "cancelling the middle one": await _timed(lambda task_id: simulator.cancel(_ACCOUNT, task_id), in_front),
+        "a list by status": await _timed(lambda _: simulator.find(_ACCOUNT, by_status, 1, 10, _ORIGIN), behind),
+    }
 
 
 # -- a frozen clock, moved by orders

@@ -9,7 +9,6 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from decimal import Decimal
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -309,6 +308,8 @@ def _health_command(host: str | None, port: int | None) -> int:
 
 def _health(host: str, port: int) -> dict[str, Any] | None:
     """What the server on this address says of itself, or None if none answers as a fakescope would."""
+    from http.client import HTTPConnection, HTTPException  # deferred: a server that starts asks nobody
+
     connection = HTTPConnection(host, port, timeout=2)
     try:
         connection.request("GET", "/_fakescope/health")

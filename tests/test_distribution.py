@@ -47,9 +47,9 @@ def test_wheel_is_for_every_platform(wheel: Path) -> None:
     assert wheel.name == f"fakescope-{__version__}-py3-none-any.whl"
 
 
-def test_wheel_holds_one_package(wheel: Path) -> None:
+def test_wheel_holds_the_two_packages(wheel: Path) -> None:
     tops = {name.partition("/")[0] for name in names_in(wheel)}
-    assert tops == {"fakescope", f"fakescope-{__version__}.dist-info"}
+    assert tops == {"fakescope", "fakescope_contracts", f"fakescope-{__version__}.dist-info"}
 
 
 def test_wheel_holds_every_file_of_the_package(wheel: Path) -> None:

@@ -1,12 +1,11 @@
 """The catalogue's files → values.
 
 A family is read when one of its models is first asked for, so a start costs the same with three families as with
-forty. Which file a model is in is read off the text, by one pattern; a test compares that with the parsed files.
+forty. Which file a model is in is read off the lines of the text; a test compares that with the parsed files.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -31,9 +30,6 @@ from fakescope.errors import CatalogError
 __all__ = ["Catalog", "load"]
 
 HERE = Path(__file__).parent
-_MODEL = re.compile(r'^\[\[model\]\]\s+name\s*=\s*"([^"]+)"(?:\s+aliases\s*=\s*(.*))?', re.MULTILINE)
-_PATH = re.compile(r'^(?:sync_)?path\s*=\s*"([^"]+)"', re.MULTILINE)
-_ALIAS = re.compile(r'\bname = "([^"]+)"')
 
 
 def load(folder: Path = HERE, overlays: Sequence[Path] = ()) -> Catalog:
@@ -65,9 +61,9 @@ class Catalog:
 
     def _note(self, file: Path) -> list[str]:
         """Note the paths of a family, and give the names of its models, from the text alone."""
-        text = file.read_text("utf-8")
-        self.paths.update(dict.fromkeys(_PATH.findall(text)))
-        return [known for name, aliases in _MODEL.findall(text) for known in (name, *_ALIAS.findall(aliases))]
+        names, paths = _outline(file.read_text("utf-8"))
+        self.paths.update(dict.fromkeys(paths))
+        return names
 
     def lay_over(self, file: Path) -> None:
         """Take the models of a user's family file, whole, in the place of ours. Raises CatalogError."""
@@ -132,6 +128,26 @@ class Catalog:
     @cached_property
     def _texts(self) -> _Texts:
         return _texts(parse(self._folder / "errors.toml"))
+
+
+def _outline(text: str) -> tuple[list[str], list[str]]:
+    """Names of models and paths of endpoints, read off a family file line by line: a tenth of what parsing it costs.
+
+    A model begins with its name, then its aliases if it has any, each on a line of its own.
+    """
+    names, paths = [], []
+    before = ""
+    for line in text.splitlines():
+        key, _, value = line.partition("=")
+        match key.rstrip():
+            case "name" if before == "[[model]]":
+                names.append(value.split('"')[1])
+            case "aliases":
+                names += [part.split('"')[0] for part in value.split('name = "')[1:]]
+            case "path" | "sync_path":
+                paths.append(value.split('"')[1])
+        before = line.rstrip()
+    return names, paths
 
 
 class _Texts(NamedTuple):

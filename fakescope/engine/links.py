@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from base64 import b64encode
 from hashlib import blake2b
-from hmac import compare_digest
 from typing import NamedTuple
 from urllib.parse import parse_qs, quote
 
@@ -43,7 +42,7 @@ def read(path: str, query: str, access_key: str) -> Target | None:
         return None
     account = owner.removeprefix(access_key)
     # Quoted again, because parse_qs took the quoting off.
-    if not compare_digest(quote(signature, safe="").encode(), _signature(path, account, int(expires)).encode()):
+    if quote(signature, safe="") != _signature(path, account, int(expires)):
         return None
     return Target(account, path.rsplit("/", 1)[-1][:36], int(expires))
 
