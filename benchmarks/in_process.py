@@ -100,7 +100,7 @@ async def _linear_costs(catalog: Catalog, size: int) -> dict[str, float]:
     ids = []
     for _ in range(size):
         clock.now += 200  # five a second, as many as are let in
-        ids.append((await simulator.submit(_ACCOUNT, _DRAFT))[0].id)
+        ids.append((await simulator.submit(_ACCOUNT, _DRAFT, _ORIGIN))[0].id)
     in_front, behind = ids[size // 2 : size // 2 + 1], ids[-1:]
     by_status = Filter(status="PENDING")
     return {
