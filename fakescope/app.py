@@ -89,21 +89,19 @@ class _Doors:
         self._vendor, self._media, self._make_admin, self._close = vendor, media, admin, close
         self._admin: App | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "http":
             path: str = scope["path"]
             if path.startswith("/_fakescope"):
                 if self._admin is None:
                     self._admin = self._make_admin()
-                await self._admin(scope, receive, send)
-            elif path.startswith(links.PREFIX):
-                await self._media(scope, receive, send)
-            else:
-                await self._vendor(scope, receive, send)
-        elif scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
-        else:
-            await send({"type": "websocket.close", "code": 1000})
+                return self._admin(scope, receive, send)
+            if path.startswith(links.PREFIX):
+                return self._media(scope, receive, send)
+            return self._vendor(scope, receive, send)
+        if scope["type"] == "lifespan":
+            return self._lifespan(receive, send)
+        return send({"type": "websocket.close", "code": 1000})
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()

@@ -36,7 +36,9 @@ class SystemClock:
         self._last = 0
 
     def read(self) -> Instant:
-        self._last = max(self._last, time.time_ns() // 1_000_000)
+        now = time.time_ns() // 1_000_000
+        if now > self._last:
+            self._last = now
         return self._last
 
 

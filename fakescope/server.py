@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, cast
 
 import uvicorn
@@ -45,13 +46,14 @@ def serve(app: App, listener: socket.socket, ready: Callable[[], None]) -> None:
     config = uvicorn.Config(
         app,
         interface="asgi3",
-        http=_Protocol,
+        http=cast(type[asyncio.Protocol], partial(_Protocol, outbox=_Outbox())),
         ws="none",
         lifespan="on",
         log_config=None,
         log_level="critical",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # the one that matters here, the scheme of links, is read where links are made
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=0,
     )
@@ -68,53 +70,79 @@ class _Protocol(HttpToolsProtocol):
     _MOST_HEAD_BYTES = 65_536
     _OFFER = re.compile(rb"\r\nupgrade:[ \t]*h2c[ \t]*(?=\r\n)", re.IGNORECASE)
 
+    def __init__(self, *args: Any, outbox: _Outbox, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._outbox = outbox
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        self._in_head, self._head_bytes = True, 0
-        super().connection_made(cast(asyncio.Transport, _OneWrite(transport, self.loop)))
+        self._head_bytes = -1
+        super().connection_made(cast(asyncio.Transport, _Writer(transport, self._outbox)))
 
     def data_received(self, data: bytes) -> None:
         if b"h2c" in data:
             head, end, body = data.partition(b"\r\n\r\n")
             data = self._OFFER.sub(b"", head + end) + body
         super().data_received(data)
-        self._head_bytes += len(data)
-        if self._in_head and self._head_bytes > self._MOST_HEAD_BYTES:
-            self.send_400_response("The head of the request is too long.")
-
-    def on_message_begin(self) -> None:
-        self._in_head, self._head_bytes = True, 0
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        self._in_head = False
-        super().on_headers_complete()
+        if self.scope is not None and "method" in self.scope:  # uvicorn fills it in when the head has come to its end
+            self._head_bytes = -1
+        elif self._head_bytes < 0:
+            self._head_bytes = 0  # most of the piece in which a head begins may belong to the request before
+        else:
+            self._head_bytes += len(data)
+            if self._head_bytes > self._MOST_HEAD_BYTES:
+                self.send_400_response("The head of the request is too long.")
 
 
-class _OneWrite:
-    """A transport that sends the head and the body of an answer in one piece.
+class _Outbox:
+    """What was written since the event loop last went round: each connection's share is sent in one piece.
 
-    uvicorn writes one after the other, and the second system call costs half as much as the simulator's own work.
+    uvicorn writes the head and the body of an answer one after the other, and every write is a system call that wakes
+    the client up; under load these cost as much as the simulator's own work.
     """
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport, self._call_soon = transport, loop.call_soon
+    def __init__(self) -> None:
+        self._waiting: list[_Writer] = []
+
+    def add(self, writer: _Writer) -> None:
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._send)
+        self._waiting.append(writer)
+
+    def _send(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for writer in waiting:
+            writer.flush()
+
+
+class _Writer:
+    """A transport that writes by way of the outbox."""
+
+    _MOST_PARTS = 8  # of a long stream, so that the transport can say when it has enough
+
+    def __init__(self, transport: asyncio.Transport, outbox: _Outbox) -> None:
+        self._transport, self._outbox = transport, outbox
         self._parts: list[bytes] = []
+        self.is_closing = transport.is_closing
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        if not self._parts:
-            self._call_soon(self._flush)
-        self._parts.append(data)
+        parts = self._parts
+        if not parts:
+            self._outbox.add(self)
+        parts.append(data)
+        if len(parts) > self._MOST_PARTS:
+            self.flush()
 
     def close(self) -> None:
-        self._flush()
+        self.flush()
         self._transport.close()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
         if self._parts:
-            self._transport.write(b"".join(self._parts))
+            if not self.is_closing():  # the client may have left since
+                self._transport.write(b"".join(self._parts))
             self._parts.clear()
 
 

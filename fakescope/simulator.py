@@ -28,7 +28,7 @@ from fakescope.errors import StoreConflict, StoreError
 from fakescope.ids import IdSource, fraction
 from fakescope.store.base import Store
 
-__all__ = ["Filter", "Page", "Rules", "Simulator", "TaskRow"]
+__all__ = ["Filter", "Page", "Rules", "Sight", "Simulator", "TaskRow"]
 
 _log = logging.getLogger("fakescope")
 _MOST_STAND_INS = 1_000
@@ -45,6 +45,14 @@ class Rules(NamedTuple):
     early_errors: bool = False
     test_values: bool = True
     unknown_models: str = "vendor"
+
+
+class Sight(NamedTuple):
+    """Where a task stands at the instant `at`. No task: unknown, expired or another account's, which look the same."""
+
+    task: Task | None
+    status: TaskStatus
+    at: Instant
 
 
 class TaskRow(NamedTuple):
@@ -131,17 +139,30 @@ class Simulator:
                 settled = self._settled.setdefault(account.id, {})
                 ledger.add(settled, [*gone, task] if at_once else gone, self._spec, now)
             if at_once:
-                return task, self._view(model).at(task, task.ended, self._life_ms, self._link(account, origin))
+                return task, self.show(task, task.ended, account, origin)
             # Whatever the speed, the answer to a submission says PENDING.
             return task, TaskView(task.id, TaskStatus.PENDING, now, now)
         raise StoreError(f"lane {model} moved {_TRIES} times while one submission was planned")
 
     async def fetch(self, account: Account, task_id: str, origin: str) -> TaskView:
         """The task as it is now. Unknown, expired and other accounts' tasks look the same: UNKNOWN."""
+        sight = await self.look(account, task_id)
+        if sight.task is None:
+            return unknown(task_id, sight.at)
+        return self.show(sight.task, sight.at, account, origin)
+
+    async def look(self, account: Account, task_id: str) -> Sight:
+        """The first half of `fetch`, for who remembers what a task shows as long as it stands where it stood."""
         now = await self._poll_instant(account, "fetch")
         task = await self._store.get(account.id, task_id)
-        if task is None:
-            return unknown(task_id, now)
+        if task is not None:
+            status = lifecycle.status_at(task.timeline, now, self._life_ms)
+            if status is not TaskStatus.UNKNOWN:
+                return Sight(task, status, now)
+        return Sight(None, TaskStatus.UNKNOWN, now)
+
+    def show(self, task: Task, now: Instant, account: Account, origin: str) -> TaskView:
+        """The second half: what is shown of a task of the account at that instant."""
         return self._view(task.model).at(task, now, self._life_ms, self._link(account, origin))
 
     async def find(self, account: Account, wanted: Filter, page: int, page_size: int, origin: str) -> Page:

@@ -37,23 +37,25 @@ class Keys:
         self._bound = {key: account for account in accounts for key in account.keys}
         self._closed = any(account.only for account in accounts)
         self._test_keys = service.test_keys if test_values else ()
-        self._known: dict[tuple[bytes, bytes], Caller] = {}
+        self._known: dict[tuple[bytes, bytes, bytes], Caller] = {}
 
     def caller(self, scope: Scope) -> Caller:
         """Whose request this is. Raises VendorError: no key, a wrong key, a key of another region."""
-        authorization = host = b""
+        authorization = host = proto = b""
         for name, value in scope["headers"]:
             if name == b"authorization":
                 authorization = value
             elif name == b"host":
                 host = value
-        known = self._known.get((authorization, host))
+            elif name == b"x-forwarded-proto":
+                proto = value
+        known = self._known.get((authorization, host, proto))
         if known is not None:
             return known
-        caller = Caller(self._account(authorization, host), _origin(scope, host))
+        caller = Caller(self._account(authorization, host), _origin(scope, host, proto))
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
-        self._known[authorization, host] = caller
+        self._known[authorization, host, proto] = caller
         return caller
 
     def _account(self, authorization: bytes, host: bytes) -> Account:
@@ -84,6 +86,7 @@ class Keys:
         return None
 
 
-def _origin(scope: Scope, host: bytes) -> str:
+def _origin(scope: Scope, host: bytes, proto: bytes) -> str:
     server = scope.get("server") or ("127.0.0.1", 80)
-    return f"{scope['scheme']}://{host.decode('latin-1') or f'{server[0]}:{server[1]}'}"
+    scheme = "https" if proto.strip().lower() == b"https" else scope["scheme"]  # a proxy in front speaks TLS for us
+    return f"{scheme}://{host.decode('latin-1') or f'{server[0]}:{server[1]}'}"

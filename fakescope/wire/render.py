@@ -53,8 +53,13 @@ class Renderer:
         headers = [*self._submit, *_times(view.at), (b"x-request-id", request_id.encode())]
         return Answer(200, headers, orjson.dumps(body), task)
 
-    def polled(self, view: TaskView, request_id: str) -> Answer:
-        """The answer to a query. A key without a value is left out: clients choke on null."""
+    def polled(self, view: TaskView, shown: bytes, now: int, request_id: str) -> Answer:
+        """The answer to a query at an instant, from what `task` made of the view."""
+        headers = [*self._tasks, *_times(now)]
+        return Answer(200, headers, b'{"request_id":"%b",%b' % (request_id.encode(), shown), view)
+
+    def task(self, view: TaskView) -> bytes:
+        """That answer but for its id. A key without a value is left out: clients choke on null."""
         output: dict[str, object] = {"task_id": view.task_id, "task_status": view.status}
         if view.submitted is not None:
             output["submit_time"] = self.stamp(view.submitted)
@@ -62,7 +67,7 @@ class Renderer:
             output["scheduled_time"] = self.stamp(view.scheduled)
         if view.ended is not None:
             output["end_time"] = self.stamp(view.ended)
-        body: dict[str, object] = {"request_id": request_id, "output": output}
+        body: dict[str, object] = {"output": output}
         if view.output is not None:
             output.update(view.output)
             body["usage"] = view.usage
@@ -71,7 +76,7 @@ class Renderer:
             output["message"] = view.problem.message
         if view.metrics is not None:
             output["task_metrics"] = view.metrics
-        return Answer(200, [*self._tasks, *_times(view.at)], orjson.dumps(body), view)
+        return orjson.dumps(body)[1:]
 
     def listed(self, page: Page, page_no: int, page_size: int, account: Account, request_id: str) -> Answer:
         """The answer to a list: flat, times as epoch milliseconds, no results."""

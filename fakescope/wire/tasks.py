@@ -1,16 +1,59 @@
-"""Query, list and cancel."""
+"""Query and list: the answer to a query that is asked again and again, and what a list asks for."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import NamedTuple
 from urllib.parse import parse_qs
 
 from fakescope.catalog.spec import Service
-from fakescope.engine.task import TaskStatus
+from fakescope.engine.task import Task, TaskStatus
 from fakescope.engine.vendor_error import VendorError
-from fakescope.simulator import Filter
+from fakescope.engine.view import TaskView, unknown
+from fakescope.simulator import Filter, Sight, Simulator
+from fakescope.wire.auth import Caller
+from fakescope.wire.http import Answer
+from fakescope.wire.render import Renderer
 
-__all__ = ["list_query"]
+__all__ = ["Polls", "list_query"]
+
+_REMEMBERED = 4_096
+
+
+class _Shown(NamedTuple):
+    """What was answered about a task that stood there, to who came from there."""
+
+    task: Task
+    status: TaskStatus
+    origin: str
+    view: TaskView
+    body: bytes
+
+
+class Polls:
+    """Answers to queries. A task changes what it shows three times and is asked for a hundred times: it is kept.
+
+    A task that was planned again is another object, and is shown anew. What is kept does not grow without end.
+    """
+
+    def __init__(self, simulator: Simulator, render: Renderer) -> None:
+        self._simulator, self._render = simulator, render
+        self._shown: dict[str, _Shown] = {}
+
+    def answer(self, caller: Caller, task_id: str, sight: Sight, request_id: str) -> Answer:
+        """The answer about the task that was looked for."""
+        task, status, now = sight
+        if task is None:
+            view = unknown(task_id, now)
+            return self._render.polled(view, self._render.task(view), now, request_id)
+        shown = self._shown.get(task_id)
+        if shown is None or shown.task is not task or shown.status is not status or shown.origin != caller.origin:
+            view = self._simulator.show(task, now, caller.account, caller.origin)
+            shown = _Shown(task, status, caller.origin, view, self._render.task(view))
+            if len(self._shown) >= _REMEMBERED:
+                self._shown.clear()
+            self._shown[task_id] = shown
+        return self._render.polled(shown.view, shown.body, now, request_id)
 
 
 def list_query(query: str, service: Service) -> tuple[Filter, int, int]:

@@ -22,7 +22,7 @@ from fakescope.wire.auth import Caller, Keys
 from fakescope.wire.errors import refuse
 from fakescope.wire.http import Answer, ClientGone, Header, Receive, Scope, Send, read_body, send_answer
 from fakescope.wire.render import Renderer
-from fakescope.wire.tasks import list_query
+from fakescope.wire.tasks import Polls, list_query
 
 __all__ = ["VendorApp"]
 
@@ -42,6 +42,7 @@ class VendorApp:
         self._simulator, self._keys, self._catalog, self._extra, self._access = simulator, keys, catalog, extra, access
         regions = {name: region.id for name, region in service.regions.items()}
         self._render = Renderer(service.utc_offset_ms, regions, extra)
+        self._polls = Polls(simulator, self._render)
         self._request_id = IdSource(seed, "requests").request_id
         self._routes: dict[str, tuple[str, Handler, str]] = {}
         for path in catalog.paths:
@@ -106,8 +107,8 @@ class VendorApp:
         return self._render.submitted(view, task)
 
     async def _poll(self, caller: Caller, _scope: Scope, _receive: Receive, task_id: str) -> Answer:
-        view = await self._simulator.fetch(caller.account, task_id, caller.origin)
-        return self._render.polled(view, self._request_id())
+        sight = await self._simulator.look(caller.account, task_id)
+        return self._polls.answer(caller, task_id, sight, self._request_id())
 
     async def _cancel(self, caller: Caller, _scope: Scope, _receive: Receive, task_id: str) -> Answer:
         at = await self._simulator.cancel(caller.account, task_id)

@@ -64,6 +64,82 @@ async def test_poll_has_no_null_and_no_empty_text(caller: Any, clock: Any, statu
     assert not [leaf for leaf in leaves(body) if leaf is None or leaf == ""]
 
 
+async def test_poll_again_says_the_same_under_another_request_id(caller: Any, clock: Any) -> None:
+    task_id = await task_in("SUCCEEDED", caller, clock)
+
+    first, second = await caller.poll(task_id), await caller.poll(task_id)
+
+    assert first.pop("request_id") != second.pop("request_id")
+    assert first == second
+
+
+async def test_polls_in_a_row_show_every_change(caller: Any, clock: Any) -> None:
+    task_id = await caller.accepted()
+    seen = []
+    for seconds in (0, 1, 10, 10, 300, 300, 86_400):
+        clock.advance(seconds=seconds)
+        seen.append(await caller.status(task_id))
+
+    assert list(dict.fromkeys(seen)) == ["PENDING", "RUNNING", "SUCCEEDED", "UNKNOWN"]
+
+
+async def test_poll_after_a_reset_shows_nothing_of_the_world_before(caller: Any) -> None:
+    before = await caller.accepted("A heron")
+    await caller.output(before)
+    await caller.send("POST", "/_fakescope/reset")
+    await caller.order_clock(action="advance", seconds=60)
+
+    again = await caller.accepted("An owl")
+    output = await caller.output(again)
+
+    assert again == before  # ids begin anew, too
+    assert output["submit_time"] == "2026-02-09 09:21:00.000"
+
+
+async def test_poll_shows_a_start_that_a_cancellation_brought_forward(make_caller: Any, clock: Any) -> None:
+    caller = make_caller(limits=True)
+    mark = "A heron [fakescope:seconds=3600]"
+    ids = []
+    for _ in range(7):  # five run; the sixth and the seventh wait for them
+        ids.append(await caller.accepted(mark))
+        clock.advance(seconds=1)
+    clock.advance(seconds=60)
+    assert [await caller.status(task_id) for task_id in ids[5:]] == ["PENDING", "PENDING"]
+
+    await caller.cancel(ids[5])
+    clock.advance(seconds=3590)
+
+    assert [await caller.status(task_id) for task_id in ids[5:]] == ["CANCELED", "RUNNING"]
+
+
+async def test_links_lead_back_to_the_address_that_was_asked(hasty: Any) -> None:
+    task_id = await hasty.accepted()
+    hosts = ["one.test", "two.test:8080", "one.test"]
+
+    links = [(await hasty.at(host).output(task_id))["video_url"] for host in hosts]
+
+    assert [link.split("/")[2] for link in links] == hosts
+
+
+async def test_links_are_https_behind_a_proxy_that_speaks_it(hasty: Any) -> None:
+    task_id = await hasty.accepted()
+    schemes = []
+    for headers in ({}, {"X-Forwarded-Proto": "https"}, {"X-Forwarded-Proto": "gopher"}, {}):
+        answer = await hasty.send("GET", f"/api/v1/tasks/{task_id}", headers=headers)
+        schemes.append(answer.json()["output"]["video_url"].partition(":")[0])
+
+    assert schemes == ["http", "https", "http", "http"]
+
+
+async def test_more_tasks_than_are_remembered_are_all_shown(hasty: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("fakescope.wire.tasks._REMEMBERED", 3)
+    ids = [await hasty.accepted(f"Heron {n}") for n in range(8)]
+
+    shown = [(await hasty.output(task_id))["orig_prompt"] for task_id in [*ids, *ids]]
+
+    assert shown == [f"Heron {n}" for n in range(8)] * 2
+
+
 async def test_poll_of_an_unknown_id_is_200_and_echoes_it(caller: Any) -> None:
     output = await caller.output("1111")
 
