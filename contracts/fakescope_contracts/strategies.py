@@ -37,9 +37,27 @@ from fakescope_contracts.bodies import (
     ignored_in,
     problems_of,
 )
-from fakescope_contracts.values import Mistake, accepted, address, asset, message, refused, whole
+from fakescope_contracts.values import (
+    Mistake,
+    accepted,
+    address,
+    asset,
+    largest_files,
+    message,
+    refused,
+    too_large_files,
+    whole,
+)
 
-__all__ = ["BrokenBody", "Case", "boundary_cases", "broken_bodies", "smallest_body", "valid_bodies"]
+__all__ = [
+    "BrokenBody",
+    "Case",
+    "boundary_cases",
+    "broken_bodies",
+    "large_cases",
+    "smallest_body",
+    "valid_bodies",
+]
 
 Body = dict[str, Any]
 MISSING = Mistake("missing", None)
@@ -63,22 +81,32 @@ class Case(NamedTuple):
     mistake: str | None
 
 
-def valid_bodies(spec: ModelSpec, reference: str = "") -> st.SearchStrategy[Body]:
+@st.composite
+def valid_bodies(draw: st.DrawFn, spec: ModelSpec, reference: str = "") -> Body:
     """Bodies that the model accepts: optional fields in and out, left out or null; anything in fields that are ignored.
 
     They shrink to the required fields alone.
     """
-    return _valid_bodies(spec, reference)
+    given = _drafting(draw, spec, reference).settle()
+    for at in ignored_in(spec, given):
+        if draw(st.booleans()):
+            _put_anything(draw, spec, given, at)
+    left_out = [at for at in range(len(spec.fields)) if at not in given]
+    return body_of(spec, given, left_out if draw(st.booleans()) else ())
 
 
-def broken_bodies(spec: ModelSpec, reference: str = "") -> st.SearchStrategy[BrokenBody]:
+@st.composite
+def broken_bodies(draw: st.DrawFn, spec: ModelSpec, reference: str = "") -> BrokenBody:
     """Bodies that break exactly one rule of one field, or one rule between fields. They shrink to nothing else."""
-    places = st.sampled_from(_places(spec))
-    return places.flatmap(
-        lambda at: (
-            _broken_in_field(spec, reference, at) if isinstance(at, int) else _broken_between(spec, reference, at)
-        )
-    )
+    place = draw(st.sampled_from([*range(len(spec.fields)), *filter(_can_be_broken, constraints_of(spec))]))
+    drafting = _drafting(draw, spec, reference)
+    if isinstance(place, Constraint):
+        broken = list(_breaking(drafting, place))
+    else:
+        mistake = draw(st.sampled_from(_mistakes_in(spec.fields[place])))
+        broken = list(_with_mistake(drafting, place, mistake, null=mistake is MISSING and draw(st.booleans())))
+    assume(broken)
+    return draw(st.sampled_from(broken))
 
 
 def smallest_body(spec: ModelSpec, reference: str = "") -> Body:
@@ -88,13 +116,29 @@ def smallest_body(spec: ModelSpec, reference: str = "") -> Body:
 
 def boundary_cases(spec: ModelSpec, reference: str = "") -> list[Case]:
     """For every field its bounds, one step outside each, each of a few values, wrong types and null; for every rule
-    between fields a body that breaks it. Always the same list.
+    between fields a body that breaks it, or one with a mistake that it hides. Always the same list.
     """
     found = [case for at in range(len(spec.fields)) for case in _cases_of(spec, at, reference)]
     for constraint in constraints_of(spec):
-        broken = _breaking(_plain_drafting(spec, reference), constraint)
+        if not _can_be_broken(constraint):
+            found += _hidden(constraint, spec, reference)
+            continue
+        broken = list(_breaking(_plain_drafting(spec, reference), constraint))
+        assert broken, (spec.name, constraint)
         found += [Case(body, path, None, mistake) for body, path, mistake in broken]
     return found
+
+
+def large_cases(spec: ModelSpec, reference: str = "") -> Iterator[Case]:
+    """For every field of files one that is as large as may be and one a byte larger, where that is looked at.
+
+    Bodies of megabytes, which `boundary_cases` leaves out.
+    """
+    for at, field in enumerate(spec.fields):
+        for value in largest_files(field.rule):
+            yield _accepted_case(_plain_drafting(spec, reference), at, value)
+        for mistake in too_large_files(field.rule):
+            yield from _refused_cases(spec, at, mistake, reference)
 
 
 # -- values
@@ -165,19 +209,7 @@ def _sizes(draw: st.DrawFn, rule: Pixels) -> str:
     return f"{width}*{draw(st.integers(max(lows), min(highs)))}"
 
 
-# -- right bodies
-
-
-@st.composite
-def _valid_bodies(draw: st.DrawFn, spec: ModelSpec, reference: str) -> Body:
-    drafting = _drafting(draw, spec, reference)
-    given = drafting.settle()
-    ignored = ignored_in(spec, given)
-    for at in ignored:
-        if draw(st.booleans()):
-            _put_anything(draw, spec, given, at)
-    left_out = [at for at, field in enumerate(spec.fields) if at not in given]
-    return body_of(spec, given, left_out if draw(st.booleans()) else ())
+# -- bodies at random
 
 
 def _drafting(draw: st.DrawFn, spec: ModelSpec, reference: str) -> Drafting:
@@ -200,35 +232,12 @@ def _put_anything(draw: st.DrawFn, spec: ModelSpec, given: Given, at: int) -> No
 # -- broken bodies
 
 
-def _places(spec: ModelSpec) -> list[int | Constraint]:
-    """Where a mistake can be: fields by their index, and rules between fields."""
-    fields = [at for at, field in enumerate(spec.fields) if _mistakes_in(field)]
-    return [*fields, *(one for one in constraints_of(spec) if any(_breaking(_plain_drafting(spec, ""), one)))]
-
-
-@st.composite
-def _broken_in_field(draw: st.DrawFn, spec: ModelSpec, reference: str, at: int) -> BrokenBody:
-    drafting = _drafting(draw, spec, reference)
-    mistake = draw(st.sampled_from(_mistakes_in(spec.fields[at])))
-    broken = _with_mistake(drafting, at, mistake, null=mistake is MISSING and draw(st.booleans()))
-    assume(broken is not None)
-    assert broken is not None
-    return broken
-
-
-@st.composite
-def _broken_between(draw: st.DrawFn, spec: ModelSpec, reference: str, constraint: Constraint) -> BrokenBody:
-    broken = list(_breaking(_drafting(draw, spec, reference), constraint))
-    assume(broken)
-    return draw(st.sampled_from(broken))
-
-
 def _mistakes_in(field: Field) -> list[Mistake]:
     return [MISSING] * field.required + refused(field.rule)
 
 
-def _with_mistake(drafting: Drafting, at: int, mistake: Mistake, *, null: bool = False) -> BrokenBody | None:
-    """The body with a mistake in one field; None if that breaks another rule, too."""
+def _with_mistake(drafting: Drafting, at: int, mistake: Mistake, *, null: bool = False) -> Iterator[BrokenBody]:
+    """The body with a mistake in one field; none if that breaks another rule, too."""
     spec, field = drafting.spec, drafting.spec.fields[at]
     if mistake.value in ("", []):  # counts as left out between fields
         drafting.given[at] = mistake.value
@@ -240,15 +249,17 @@ def _with_mistake(drafting: Drafting, at: int, mistake: Mistake, *, null: bool =
         del given[at]
     expected = [Problem(field.path, "missing")] if mistake is MISSING else []
     found = [problem for problem, _ in problems_of(spec, given, unmeasured=at)]
-    if found != expected or at in ignored_in(spec, given):
-        return None
-    return BrokenBody(body_of(spec, given, [at] if null else ()), field.path, mistake.word)
+    if found == expected and at not in ignored_in(spec, given):
+        yield BrokenBody(body_of(spec, given, [at] if null else ()), field.path, mistake.word)
+
+
+def _can_be_broken(constraint: Constraint) -> bool:
+    """What only says which fields are looked at cannot."""
+    return constraint.kind not in ("ignored", "first_active")
 
 
 def _breaking(drafting: Drafting, constraint: Constraint) -> Iterator[BrokenBody]:
     """The body with that constraint broken, once for each field that it requires."""
-    if constraint.kind in ("ignored", "first_active"):
-        return
     spec, fields = drafting.spec, constraint.fields
     drafting.broken = constraint
     drafting.apply(constraint)
@@ -306,15 +317,37 @@ def _plain_drafting(spec: ModelSpec, reference: str) -> Drafting:
 def _cases_of(spec: ModelSpec, at: int, reference: str) -> Iterator[Case]:
     field = spec.fields[at]
     for value in accepted(field.rule, reference) if can_be_set(field) else ():
-        drafting = _plain_drafting(spec, reference)
-        drafting.give(at, value)
-        yield Case(body_of(spec, drafting.settle()), field.path, value, None)
+        yield _accepted_case(_plain_drafting(spec, reference), at, value)
     for mistake in _mistakes_in(field):
-        for null in (False, True) if mistake is MISSING else (False,):
-            broken = _with_mistake(_plain_drafting(spec, reference), at, mistake, null=null)
-            if broken is not None:
-                yield Case(broken.body, field.path, mistake.value, mistake.word)
+        yield from _refused_cases(spec, at, mistake, reference)
     if not field.required:
         drafting = _plain_drafting(spec, reference)
         drafting.without.add(at)
         yield Case(body_of(spec, drafting.settle(), [at]), field.path, None, None)
+
+
+def _hidden(constraint: Constraint, spec: ModelSpec, reference: str) -> Iterator[Case]:
+    """A mistake in each field that is not looked at because of this constraint."""
+    first, *later = constraint.groups or ((),)
+    for at in constraint.fields or [at for group in later for at in group]:
+        drafting = _plain_drafting(spec, reference)
+        drafting.apply(constraint)
+        for active in first[:1]:
+            drafting.give(active, accepted(spec.fields[active].rule)[-1])
+        wrong = refused(spec.fields[at].rule)[0].value
+        given = drafting.settle() | {at: wrong}
+        assert at in ignored_in(spec, given), (spec.name, constraint)
+        assert problems_of(spec, given) == [], (spec.name, constraint)
+        yield Case(body_of(spec, given), spec.fields[at].path, wrong, None)
+
+
+def _accepted_case(drafting: Drafting, at: int, value: Any) -> Case:
+    drafting.give(at, value)
+    return Case(body_of(drafting.spec, drafting.settle()), drafting.spec.fields[at].path, value, None)
+
+
+def _refused_cases(spec: ModelSpec, at: int, mistake: Mistake, reference: str) -> Iterator[Case]:
+    """A missing field is left out, and null."""
+    for null in (False, True) if mistake is MISSING else (False,):
+        for broken in _with_mistake(_plain_drafting(spec, reference), at, mistake, null=null):
+            yield Case(broken.body, broken.path, mistake.value, mistake.word)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import struct
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil, floor, isqrt
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -31,7 +32,19 @@ from fakescope.catalog.rules import (
     Text,
 )
 
-__all__ = ["STEP", "Mistake", "accepted", "address", "asset", "inside", "message", "refused", "whole"]
+__all__ = [
+    "STEP",
+    "Mistake",
+    "accepted",
+    "address",
+    "asset",
+    "inside",
+    "largest_files",
+    "message",
+    "refused",
+    "too_large_files",
+    "whole",
+]
 
 STEP = 0.01
 """How far outside its bound a number is that is one step outside."""
@@ -94,11 +107,52 @@ def accepted(rule: Rule, reference: str = "") -> list[Any]:
 
 
 def refused(rule: Rule) -> list[Mistake]:
-    """Values that break the rule in exactly one way, for every way there is.
+    """Values that break the rule in exactly one way, for every way there is but `too_large_files`."""
+    part = _part_of(rule)
+    wrong_parts = [] if part is None else [Mistake(word, part.put(value)) for word, value in refused(part.rule)]
+    return [*_of_wrong_type(rule), *_out_of_rule(rule), *wrong_parts]
 
-    Left out is what takes megabytes to say, and what the head of a file does not show.
-    """
-    return [*_of_wrong_type(rule), *_out_of_rule(rule)]
+
+def largest_files(rule: Rule) -> list[Any]:
+    """Values with a file that is as large as it may be: megabytes each, and so not among those of `accepted`."""
+    return _files_of(rule, 0)
+
+
+def too_large_files(rule: Rule) -> list[Mistake]:
+    """Values with a file that is a byte too large: megabytes each, and so not among those of `refused`."""
+    return [Mistake("bytes", value) for value in _files_of(rule, 1)]
+
+
+class _Part(NamedTuple):
+    """The rule of the things that a value is made of, and how a value is made of which one is given."""
+
+    rule: Rule
+    put: Callable[[Any], Any]
+
+
+def _part_of(rule: Rule) -> _Part | None:
+    match rule:
+        case ListRule(item=item):
+            rest = accepted(item)[:1] * (_counts(rule)[0] - 1)
+            return _Part(item, lambda one: [*rest, one])
+        case Messages(image=image, images=images):
+            fewest, most = _ends(images)[0], _ends(images)[-1]
+            links = [address(image)] * (fewest - 1)
+            return _Part(image, lambda one: message(["a"], [*links, one])) if most else None
+        case Assets(url=url):
+            first, *others = accepted(rule)[0]
+            return _Part(url, lambda one: [{**first, "url": one}, *others])
+    return None
+
+
+def _files_of(rule: Rule, more: int) -> list[Any]:
+    """A file as large as may be, or so many bytes more, where the rule looks at files."""
+    part = _part_of(rule)
+    if part is not None:
+        return [part.put(value) for value in _files_of(part.rule, more)]
+    if not isinstance(rule, MediaRule) or rule.max_bytes is None:
+        return []
+    return [_data_of(sides, alpha=bool(rule.alpha), size=rule.max_bytes + more) for sides in _pictures(rule)[:1]]
 
 
 # -- of the wrong type
@@ -149,11 +203,9 @@ def _out_of_rule(rule: Rule) -> Iterator[Mistake]:
             around = {number + step for number in numbers or () for step in (-1, 1)} - set(numbers or ())
             yield from (Mistake("choice", number) for number in sorted(around))
         case Number(bounds=bounds):
-            low, high = (bounds.low, -STEP), (bounds.high, STEP)
-            wrong = [end + step for end, step in (low, high) if end is not None]
-            yield from (
-                Mistake("range", number) for number in (*wrong, bounds.above, bounds.below) if number is not None
-            )
+            low = bounds.above if bounds.low is None else bounds.low - STEP
+            high = bounds.below if bounds.high is None else bounds.high + STEP
+            yield from (Mistake("range", number) for number in (low, high) if number is not None)
         case Pixels():
             yield from _wrong_sizes(rule)
         case Fixed():
@@ -173,6 +225,10 @@ def _out_of_rule(rule: Rule) -> Iterator[Mistake]:
         case Reference(prefix=prefix):
             yield Mistake("choice", "made-up")
             yield Mistake("unknown", prefix + "0" * 8)
+        case Boolean():
+            pass
+        case _:
+            raise AssertionError(f"there is no rule of the kind {rule.kind}")
 
 
 # -- numbers
@@ -272,8 +328,9 @@ def _mistake_in(rule: Pixels, size: tuple[int, int]) -> str | None:
 # -- addresses
 
 
-def address(rule: MediaRule, scheme: str = "https", name: str = "file") -> str:
-    """A link of a scheme, with the ending of a format that will do."""
+def address(rule: MediaRule, scheme: str = "", name: str = "file") -> str:
+    """A link of this scheme or the rule's first, with the ending of a format that will do."""
+    scheme = scheme or next(one for one in rule.schemes if one != "data")
     ending = rule.formats[0] if rule.formats else _FORMATS.get(rule.media, "png")
     return f"{scheme}://example.com/{name}.{ending}"
 
@@ -316,10 +373,12 @@ def _picture(rule: MediaRule, sides: tuple[int, int]) -> str:
     return _data_of(sides, alpha=bool(rule.alpha))
 
 
-def _data_of(sides: tuple[int, int], *, alpha: bool = False) -> str:
-    """The head of a PNG, which says all that a rule asks for, as a `data:` address."""
+@lru_cache(maxsize=4)
+def _data_of(sides: tuple[int, int], *, alpha: bool = False, size: int = 0) -> str:
+    """The head of a PNG, which says all that a rule asks for, as a `data:` address; as many bytes as were asked for."""
     head = b"IHDR" + struct.pack(">IIBBBBB", *sides, 8, 6 if alpha else 2, 0, 0, 0)
     file = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">I", crc32(head))
+    file = file.ljust(size, b"\0")
     return "data:image/png;base64," + b64encode(file).decode()
 
 
@@ -340,8 +399,6 @@ def _wrong_lists(rule: ListRule) -> Iterator[Mistake]:
         yield Mistake("count", [good] * (low - 1))
     if high is not None and rule.too_many == "refuse":
         yield Mistake("count", [good] * (high + 1))
-    rest = [good] * (_counts(rule)[0] - 1)
-    yield from (Mistake(word, [*rest, value]) for word, value in refused(rule.item))
 
 
 def _boxes(rule: Box) -> Iterator[list[int]]:
@@ -369,13 +426,10 @@ def message(texts: Sequence[Any], images: Sequence[Any]) -> list[dict[str, Any]]
 
 
 def _wrong_messages(rule: Messages) -> Iterator[Mistake]:
-    image, counts = address(rule.image), _ends(rule.images)
-    fewest = [image] * counts[0]
+    image = [address(rule.image)]
+    fewest = image * _ends(rule.images)[0]
     yield from (Mistake("texts", message(texts, fewest)) for texts in ([], ["a", "a"]))
-    yield from (Mistake("count", message(["a"], [image] * count)) for count in _beyond(rule.images) if count >= 0)
-    if counts[-1]:
-        rest = fewest[1:]
-        yield from (Mistake(word, message(["a"], [*rest, value])) for word, value in refused(rule.image))
+    yield from (Mistake("count", message(["a"], image * count)) for count in _beyond(rule.images) if count >= 0)
 
 
 def asset(rule: Assets, word: str, url: str | None = None) -> dict[str, Any]:
@@ -414,7 +468,6 @@ def _wrong_assets(rule: Assets) -> Iterator[Mistake]:
     first = accepted(rule)[0]
     yield Mistake("choice", [asset(rule, _ELSEWHERE), *first[1:]])
     yield Mistake("choice", [{"url": address(rule.url)}, *first[1:]])
-    yield from (Mistake(word, [{**first[0], "url": url}, *first[1:]]) for word, url in refused(rule.url))
     cores = [(word,) * ((whole(bounds)[1] or 1) + 1) for word, bounds in rule.types.items()]
     cores += [(word, other) for word, others in rule.apart.items() for other in others]
     wrong = [(), *((word,) for word in rule.types), _too_many(rule)]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from math import inf
 from typing import Any, NamedTuple
 
 import httpx
+import orjson
 import pytest
 
 from fakescope import Settings, create_app
@@ -14,19 +15,22 @@ from fakescope.catalog import Catalog
 from fakescope.catalog.spec import ModelSpec
 from fakescope_contracts.strategies import smallest_body
 
-_HEADERS = {"Authorization": "Bearer sk-fake-test", "X-DashScope-OssResourceResolve": "enable"}
+_HEADERS = {
+    "Authorization": "Bearer sk-fake-test",
+    "Content-Type": "application/json",
+    "X-DashScope-OssResourceResolve": "enable",
+}
 
 
 class End(NamedTuple):
-    """What became of a body: where a refusal showed (`submit` or `task`) and its rule, or what came out.
+    """What became of a body: where a refusal showed (`submit` or `task`) and its rule, or nothing of that.
 
-    `shown` is the task as the control API shows it.
+    `answer` is the answer to the submission, `shown` the task as the control API shows it.
     """
 
+    answer: dict[str, Any]
     where: str = ""
     rule: str = ""
-    output: dict[str, Any] | None = None
-    usage: dict[str, Any] | None = None
     shown: dict[str, Any] | None = None
 
 
@@ -51,10 +55,16 @@ class Desk:
         http, path = self.http(spec), path or spec.path
         at_once = spec.mode == "sync" or path == spec.sync_path
         asynchronous = {} if at_once else {"X-DashScope-Async": "enable"}
-        answers = [await http.post(path, json=body, headers=asynchronous) for body in bodies]
+        answers = [await http.post(path, content=orjson.dumps(body), headers=asynchronous) for body in bodies]
         newest = (await http.get(f"/_fakescope/tasks?limit={len(answers)}")).json()["tasks"]
         shown = {task["task_id"]: task for task in newest}
         return [_end(answer, shown) for answer in answers]
+
+    async def answer(self, spec: ModelSpec, end: End) -> Any:
+        """What the vendor's API says at the end: to a query, or to the submission where the model answers at once."""
+        if end.shown is None:
+            return end.answer
+        return (await self.http(spec).get(f"/api/v1/tasks/{end.shown['task_id']}")).json()
 
     async def reference(self, spec: ModelSpec) -> str:
         """An identifier that a task of the model's family has returned, if the model takes one."""
@@ -62,22 +72,23 @@ class Desk:
             makers = (maker for maker in self.catalog.specs() if maker.family == spec.family)
             maker = next(maker for maker in makers if maker.shows("result_id"))
             (made,) = await self.ends(maker, [smallest_body(maker)])
-            self._references[spec.family] = next(text for text in _texts(made.output) if text.startswith("AACT."))
+            texts = _texts((await self.answer(maker, made))["output"])
+            self._references[spec.family] = next(text for text in texts if text.startswith("AACT."))
         return self._references.get(spec.family, "") if spec.references else ""
 
 
 def _end(answer: httpx.Response, shown: dict[str, Any]) -> End:
     body = answer.json()
     if answer.status_code == 400:
-        return End("submit", answer.headers["X-Fakescope-Rule"])
+        return End(body, "submit", answer.headers["X-Fakescope-Rule"])
     assert answer.status_code == 200, body
     if "usage" in body:
-        return End(output=body["output"], usage=body["usage"])
+        return End(body)
     task = shown[body["output"]["task_id"]]
     if task["status"] == "FAILED":
-        return End("task", task["problem"]["rule"])
+        return End(body, "task", task["problem"]["rule"])
     assert task["status"] == "SUCCEEDED", task
-    return End(output=task["output"], usage=task["usage"], shown=task)
+    return End(body, shown=task)
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -91,3 +102,20 @@ def _texts(value: Any) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def desk(catalog: Catalog) -> Desk:
     return Desk(catalog)
+
+
+@pytest.fixture
+def new_desk(catalog: Catalog) -> Callable[[], Desk]:
+    """A desk of the test's own, for bodies that should not be kept."""
+    return lambda: Desk(catalog)
+
+
+@pytest.fixture(scope="session")
+def where_shown() -> Callable[[ModelSpec, str], str]:
+    """Where a wrong field shows: it is refused, or fails its task a moment later, as the family says."""
+
+    def where(spec: ModelSpec, mistake: str) -> str:
+        missing = spec.problems == "presence" and mistake == "missing"
+        return "submit" if spec.problems == "submit" or missing else "task"
+
+    return where
