@@ -35,7 +35,7 @@ def numeric_or_enumerated(spec: ModelSpec) -> Iterator[Case]:
 
 def where_shown(spec: ModelSpec, mistake: str) -> str:
     """A wrong field is refused, or fails its task a moment later, as the family says."""
-    missing = spec.problems == "presence" and mistake == "missing"
+    missing = spec.problems == "presence" and mistake in ("missing", "one_of")
     return "submit" if spec.problems == "submit" or missing else "task"
 
 
