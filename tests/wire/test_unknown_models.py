@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import httpx
 import pytest
 
 from fakescope import simulator
+from fakescope.catalog import Catalog
 
 PATH = "/api/v1/services/aigc/video-generation/video-synthesis"
 TASK = {"X-DashScope-Async": "enable"}
@@ -101,3 +103,21 @@ async def test_permissive_takes_defaults_for_what_is_wrong(make_client: Callable
         ended = await end_of(client, await submit(client, NEW))
 
     assert (ended["output"]["task_status"], ended["usage"]["duration"]) == ("SUCCEEDED", 5)
+
+
+@pytest.mark.anyio
+async def test_permissive_answers_for_every_model_though_nothing_is_given(
+    make_client: Callable[..., httpx.AsyncClient], catalog: Catalog
+) -> None:
+    """What cannot be shown of an empty request is left out, in answers and in the ledger."""
+    async with make_client(unknown_models="permissive", speed=inf) as client:
+        for spec in catalog.specs():
+            headers = {} if spec.mode == "sync" else TASK
+            body = {"model": f"{spec.name}z", "input": {}, "parameters": {}}
+            answer = await client.post(spec.path, json=body, headers=headers)
+            if answer.status_code == 200 and headers:
+                answer = await client.get(f"/api/v1/tasks/{answer.json()['output']['task_id']}")
+            assert answer.status_code < 500, spec.name
+        ledger = await client.get("/_fakescope/ledger")
+
+    assert ledger.status_code == 200
