@@ -17,6 +17,7 @@ SUBJECTS: dict[str, Callable[[int], Iterator[Row]]] = {
     "polls": throughput.polls,
     "log": throughput.polls_with_log,
     "submits": throughput.submits,
+    "validation": in_process.validation,
     "lifecycles": throughput.whole_lifecycles,
     "start": startstop.start,
     "stop": startstop.stop,

@@ -10,15 +10,17 @@ from benchmarks.load import SUBMIT_PATH, body
 from benchmarks.report import Row, rounds
 from fakescope.catalog import Catalog, load
 from fakescope.clock import SystemClock
-from fakescope.engine.task import Account, Draft
+from fakescope.engine.task import Account, Draft, Submission
+from fakescope.engine.validation import validate
 from fakescope.engine.view import TaskView
 from fakescope.simulator import Filter, Rules, Simulator
 from fakescope.store.memory import MemoryStore
 
-__all__ = ["growth", "life", "linear"]
+__all__ = ["growth", "life", "linear", "validation"]
 
 _SIZES = (1_000, 10_000, 100_000)
 _CALLS = 200
+_VALIDATIONS = 5_000
 _ORIGIN = "http://127.0.0.1"
 _ACCOUNT = Account("bench", "beijing")
 _DRAFT = Draft(SUBMIT_PATH, True, False, body())
@@ -32,6 +34,23 @@ class _SetClock:
 
     def read(self) -> int:
         return self.now
+
+
+# -- validation
+
+
+def validation(count: int) -> Iterator[Row]:
+    """A submission of all the fields of a text-to-video model, against every rule of that model."""
+    catalog = load()
+    spec = catalog.find(body()["model"])
+    assert spec is not None
+    found = []
+    for _ in rounds(count, "validation"):
+        started = perf_counter()
+        for _ in range(_VALIDATIONS):
+            assert isinstance(validate(spec, _DRAFT, catalog.problem), Submission)
+        found.append((perf_counter() - started) * 1e6 / _VALIDATIONS)
+    yield Row("us to validate a submission of 600 bytes", found, most=20)
 
 
 # -- growth

@@ -22,10 +22,12 @@ __all__ = [
     "exchange",
     "has_wrk",
     "lifecycles",
+    "page",
     "poll",
     "rate",
     "submit",
     "task_id_in",
+    "task_ids_in",
 ]
 
 CONNECTIONS = 32
@@ -56,6 +58,10 @@ def poll(task_id: str) -> bytes:
     return f"{_HEAD}\r\n".format("GET", f"/api/v1/tasks/{task_id}").encode()
 
 
+def page(number: int, size: int) -> bytes:
+    return f"{_HEAD}\r\n".format("GET", f"/api/v1/tasks?page_no={number}&page_size={size}").encode()
+
+
 def exchange(connection: socket.socket, request: bytes) -> bytes:
     """Send a request and read its answer whole. Anything but 200 is an exception."""
     connection.sendall(request)
@@ -69,6 +75,10 @@ def exchange(connection: socket.socket, request: bytes) -> bytes:
 
 def task_id_in(answer: bytes) -> str:
     return answer.partition(b'"task_id":"')[2][:36].decode()
+
+
+def task_ids_in(answer: bytes) -> list[str]:
+    return [row["task_id"] for row in json.loads(answer.partition(b"\r\n\r\n")[2])["data"]]
 
 
 def _is_whole(answer: bytes) -> bool:

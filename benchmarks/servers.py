@@ -25,6 +25,8 @@ BARE = [sys.executable, "-m", "uvicorn", "--app-dir", str(_HERE), "bare:app", *_
 LEAN = [sys.executable, str(_HERE / "bare.py")]
 """The same application, started by the fewest imports that uvicorn can do with."""
 
+# An installed package has its bytecode: where the environment forbids to write any, that would be compiled each time.
+_ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
 _ALLOWED = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 CORES = (_ALLOWED[0], _ALLOWED[-1]) if len(_ALLOWED) > 1 else None
 """The servers' core and the load's; None where there is one core, or no way to choose."""
@@ -45,7 +47,7 @@ class Server:
         pin(0)
         self.spawned = perf_counter()
         quiet = subprocess.DEVNULL
-        self._process = subprocess.Popen([*command, str(self.port)], stdout=quiet, stderr=quiet)
+        self._process = subprocess.Popen([*command, str(self.port)], stdout=quiet, stderr=quiet, env=_ENVIRONMENT)
         pin(1)
 
     def connect(self) -> socket.socket:

@@ -25,7 +25,7 @@ from fakescope.engine.validation import problem_of, validate
 from fakescope.engine.vendor_error import VendorError
 from fakescope.engine.view import ModelView, TaskView, unknown
 from fakescope.errors import StoreConflict, StoreError
-from fakescope.ids import IdSource, fraction
+from fakescope.ids import IdSource, draws
 from fakescope.store.base import Store
 
 __all__ = ["Filter", "Page", "Rules", "Sight", "Simulator", "TaskRow"]
@@ -116,16 +116,21 @@ class Simulator:
         Raises VendorError, in the vendor's order of checks, and then keeps nothing.
         """
         now = clocks.now_at(await self._store.read_control(account.id), self._clock.read())
-        model = gate.model_of(draft)
-        known = self.catalog.find(model) or self._stand_in(model)
+        asked = gate.model_of(draft)
+        known = self.catalog.find(asked) or self._stand_in(asked)
         spec = gate.check(known, account, draft, self.catalog.names)
+        model = spec.name  # the same word, but one for all tasks instead of one in each
         at_once = gate.is_synchronous(spec, draft.path)
         plan: _Plan | None = None
         for _ in range(_TRIES):
             lane, version = await self._store.read_lane(account.id, model)
             recent = self._admit(spec, lane, now)
             if plan is None:  # validated after the rate, and once, however often the lane is read
-                plan = await self._plan(account, spec, draft, at_once, now)
+                lenient = self.rules.unknown_models == "permissive" and spec.name not in self.catalog.names
+                submission = validate(spec, draft, self.catalog.problem, lenient=lenient)
+                if spec.references:
+                    submission = await self._resolved(account, spec, submission, now)
+                plan = self._plan(account, spec, draft, at_once, submission)
             slots = () if at_once else lane.free_at or self._slots(spec)
             timeline, slots = lifecycle.plan(slots, plan.needs, plan.outcome, now, self._life_ms)
             task = Task(plan.task_id, model, plan.values, plan.uncut, plan.outcome, timeline)
@@ -277,12 +282,10 @@ class Simulator:
     def _slots(self, spec: ModelSpec) -> tuple[Instant, ...]:
         return (0,) * spec.limits.running if self.rules.limits and spec.limits.running else ()
 
-    async def _plan(self, account: Account, spec: ModelSpec, draft: Draft, at_once: bool, now: Instant) -> _Plan:
-        """What becomes of a draft that was let through. Raises VendorError for a problem that shows at once."""
-        lenient = self.rules.unknown_models == "permissive" and spec.name not in self.catalog.names
-        submission = validate(spec, draft, self.catalog.problem, lenient=lenient)
-        if spec.references and not isinstance(submission, Problem):
-            submission = await self._resolved(account, spec, submission, now)
+    def _plan(
+        self, account: Account, spec: ModelSpec, draft: Draft, at_once: bool, submission: Submission | Problem
+    ) -> _Plan:
+        """What becomes of a draft that was looked at. Raises VendorError for a problem that shows at once."""
         if isinstance(submission, Problem):
             outcome, submission = Outcome(submission), Submission((), {})
         else:
@@ -296,9 +299,11 @@ class Simulator:
         return _Plan(task_id, *submission, outcome, needs)
 
     async def _resolved(
-        self, account: Account, spec: ModelSpec, submission: Submission, now: Instant
+        self, account: Account, spec: ModelSpec, submission: Submission | Problem, now: Instant
     ) -> Submission | Problem:
         """The submission, if what it refers to was returned by a task of this account and family that has succeeded."""
+        if isinstance(submission, Problem):
+            return submission
         for at in spec.references:
             field, value = spec.fields[at], submission.values[at]
             if value is not None:
@@ -315,9 +320,7 @@ class Simulator:
         return spec.problems == "presence" and problem.is_missing
 
     def _needs(self, spec: ModelSpec, task_id: str, outcome: Outcome) -> Needs:
-        return lifecycle.needs_of(
-            spec.pace, spec.phases, outcome, lambda what: fraction(task_id, what), self.rules.speed
-        )
+        return lifecycle.needs_of(spec.pace, spec.phases, outcome, draws(task_id), self.rules.speed)
 
     def _needs_of(self, task: Task) -> Needs:
         return self._needs(self._spec(task.model), task.id, task.outcome)

@@ -209,13 +209,15 @@ def test_models_document_is_made_of_the_catalogue(catalog: Catalog) -> None:
     assert describe.markdown(catalog) == MODELS
 
 
-def test_readme_lists_every_test_value(catalog: Catalog) -> None:
+def test_readme_lists_the_test_values(catalog: Catalog) -> None:
     service = catalog.service
     refusals = [(key, catalog.refusal(key.refusal)) for key in service.test_keys]
     keys = [f"| `{key.key}` | {refusal.status} `{refusal.code}` | {key.meaning} |" for key, refusal in refusals]
     marks = [f"| `{prompt.mark}` | 200 | {prompt.meaning} |" for prompt in service.test_prompts]
 
-    assert table(ENGLISH, "test values") == keys + marks
+    shown = table(ENGLISH, "test values")
+    assert shown == [*keys[:5], *marks]  # the others are in docs/models.md, which is made of the catalogue
+    assert all(f"`{key.key}" in MODELS or f"| {key.key} |" in MODELS for key in service.test_keys)
 
 
 def test_readme_lists_every_control_route(catalog: Catalog) -> None:
@@ -231,8 +233,8 @@ def test_readme_lists_every_control_route(catalog: Catalog) -> None:
     assert [code_spans(row)[0] for row in table(ENGLISH, "control routes")] == routes
 
 
-def test_readme_names_every_failure_that_has_a_text(catalog: Catalog) -> None:
-    assert [code for code in catalog.failures if code not in code_spans(ENGLISH)] == []
+def test_readme_names_every_code_that_has_a_text(catalog: Catalog) -> None:
+    assert {failure.code for failure in catalog.failures.values()} <= set(code_spans(ENGLISH))
 
 
 def test_documents_name_every_inferred_text() -> None:

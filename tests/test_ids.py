@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from fakescope.ids import IdSource, fraction, fresh_seed, request_id_of
+from fakescope.ids import IdSource, draws, fraction, fresh_seed, request_id_of
 
 TASK = "0fcfa6e6-bec0-4938-a444-f23a47e8dd48"
 
@@ -83,14 +83,23 @@ def test_fractions_spread_evenly_from_0_up_to_1() -> None:
     assert all(900 < count < 1_100 for count in tenths)
 
 
+def test_draws_are_settled_by_the_task_and_reach_from_0_up_to_1() -> None:
+    assert draws(TASK) == draws(TASK)
+    assert draws(TASK) != draws(TASK[::-1])
+    for numbers in zip(*map(draws, drawn(1, "alice", 10_000)), strict=True):
+        tenths = Counter(int(10 * number) for number in numbers)
+        assert sorted(tenths) == list(range(10))
+        assert all(900 < count < 1_100 for count in tenths.values())
+
+
 def test_a_fresh_seed_is_short_enough_to_type() -> None:
     assert all(0 <= fresh_seed() < 1_000_000 for _ in range(100))
 
 
-def test_answers_to_two_questions_are_independent() -> None:
+def test_the_two_draws_of_a_task_are_independent() -> None:
     keys = drawn(1, "independence", 16_000)
 
-    cells = Counter((int(4 * fraction(key, "wait")), int(4 * fraction(key, "run"))) for key in keys)
+    cells = Counter((int(4 * to_wait), int(4 * to_run)) for to_wait, to_run in map(draws, keys))
 
     assert len(cells) == 16
     assert all(850 < count < 1_150 for count in cells.values())  # a thousand each, give or take

@@ -137,9 +137,11 @@ def explain(catalog: Catalog, word: str) -> dict[str, Any]:
             found[f"problem {problem.name}"] = [
                 _text(problem.code, problem.message, "a wrong field", problem.basis, problem.source)
             ]
-    if word in catalog.failures:
-        failure = catalog.failures[word]
-        found[f"failure {word}"] = [_text(word, failure.message, "a failed task", failure.basis, failure.source)]
+    for name, failure in catalog.failures.items():
+        if word in (name, failure.code):
+            found[f"failure {name}"] = [
+                _text(failure.code, failure.message, "a failed task", failure.basis, failure.source)
+            ]
     path, _, mistake = word.partition(":")
     rows: dict[tuple[str, ...], list[str]] = {}
     for spec in catalog.specs():
@@ -215,7 +217,10 @@ def markdown(catalog: Catalog) -> str:
         lines.append("")
     for title, rows in _texts(catalog).items():
         lines += [f"## {title}", "", "| " + " | ".join(rows[0]) + " |", "|" + "---|" * len(rows[0])]
-        lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row.values()) + " |" for row in rows]
+        lines += [
+            "| " + " | ".join(cell.replace("|", "\\|").replace("\n", "\\n") for cell in row.values()) + " |"
+            for row in rows
+        ]
         lines.append("")
     return "\n".join(lines)
 
@@ -234,8 +239,12 @@ def _texts(catalog: Catalog) -> dict[str, list[dict[str, str]]]:
         }
         for p in catalog.problems.values()
     ]
-    failures = [_said(code, f.message, f.basis, f.source) for code, f in catalog.failures.items()]
-    return {"Refusals": refusals, "Problems of fields": problems, "Failures on order": failures}
+    failures = [{"name": name, **_said(f.code, f.message, f.basis, f.source)} for name, f in catalog.failures.items()]
+    keys = [
+        {"key": test.key, "refusal": test.refusal, "code": catalog.refusal(test.refusal).code, "meaning": test.meaning}
+        for test in catalog.service.test_keys
+    ]
+    return {"Refusals": refusals, "Problems of fields": problems, "Failures on order": failures, "Test keys": keys}
 
 
 def _said(code: str, message: str, basis: str, source: Source) -> dict[str, str]:

@@ -98,6 +98,8 @@ def _model(table: Table, family: _Family) -> Iterator[ModelSpec]:
         fields=fields,
         position=position,
         places=tuple((where, key) for where, _, key in (path.partition(".") for path in position)),
+        defaults=tuple(field.default for field in fields),
+        required=frozenset(i for i, field in enumerate(fields) if field.required),
         nested=tuple(i for i, field in enumerate(fields) if "." in field.name),
         empties=tuple(i for i, field in enumerate(fields) if field.empty_is_absent),
         references=tuple(i for i, field in enumerate(fields) if field.rule.kind == "reference"),

@@ -118,7 +118,7 @@ class Catalog:
 
     @property
     def failures(self) -> Mapping[str, Failure]:
-        """Code → the text a task fails with when that code is ordered."""
+        """Name → the code and text a task fails with when that name is ordered. Most are named as their code."""
         return self._texts.failures
 
     @property
@@ -206,8 +206,9 @@ def _texts(file: Table) -> _Texts:
             name, row.take("code", str), row.take("message", str), row.basis(None), seen_for, known(row)
         )
         row.done()
-    for code, row in file.table("failure").each():
-        failures[code] = Failure(code, row.take("message", str), row.basis(None), known(row))
+    for name, row in file.table("failure").each():
+        code = row.take("code", str, name)
+        failures[name] = Failure(code, row.take("message", str), row.basis(None), known(row))
         row.done()
     wordings: dict[str, dict[str, str]] = file.take("wording", dict)
     for wording, words in wordings.items():

@@ -232,6 +232,8 @@ class ModelSpec(NamedTuple):
     fields: tuple[Field, ...]
     position: Mapping[str, int]
     places: tuple[tuple[str, str], ...]
+    defaults: tuple[object, ...]
+    required: frozenset[int]
     nested: tuple[int, ...]
     empties: tuple[int, ...]
     references: tuple[int, ...]

@@ -39,15 +39,15 @@ class Needs(NamedTuple):
     phases: bool = False
 
 
-def needs_of(pace: Pace, phases: bool, outcome: Outcome, draw: Callable[[str], float], speed: float) -> Needs:
-    """Draw how long a task takes. `draw` gives a number in [0, 1) for a question; `speed` divides (inf: at once)."""
-    wait_s = _between(pace.wait_s, draw("wait"))
+def needs_of(pace: Pace, phases: bool, outcome: Outcome, draws: tuple[float, float], speed: float) -> Needs:
+    """How long a task takes, by two draws from [0, 1): one to wait, one to run. `speed` divides (inf: at once)."""
+    wait_s = _between(pace.wait_s, draws[0])
     if outcome.run_s is not None:
         return Needs(round(wait_s * 1000 / speed), round(outcome.run_s * 1000), phases)
     if outcome.problem is not None:
         # A worker that refuses a field takes the task up at once: no queueing beyond the lane's own.
-        return Needs(0, round(_between(pace.fail_s, draw("run")) * 1000 / speed))
-    return Needs(round(wait_s * 1000 / speed), round(_between(pace.run_s, draw("run")) * 1000 / speed), phases)
+        return Needs(0, round(_between(pace.fail_s, draws[1]) * 1000 / speed))
+    return Needs(round(wait_s * 1000 / speed), round(_between(pace.run_s, draws[1]) * 1000 / speed), phases)
 
 
 def plan(

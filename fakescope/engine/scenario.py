@@ -59,11 +59,12 @@ def _marks_in(value: Any) -> list[tuple[str, str]]:
     return []
 
 
-def _ordered(code: str, texts: Texts) -> Problem:
-    known: Failure | None = texts.failures.get(code)
-    message = known.message if known else f"{code} was ordered by a mark in the request; its text is not known."
+def _ordered(name: str, texts: Texts) -> Problem:
+    known: Failure | None = texts.failures.get(name)
+    code = known.code if known else name
+    message = known.message if known else f"{name} was ordered by a mark in the request; its text is not known."
     basis = known.basis if known else "inferred"
-    return Problem(code, message, f"test_prompt:{code}", "The request ordered this with [fakescope:fail=…].", basis)
+    return Problem(code, message, f"test_prompt:{name}", "The request ordered this with [fakescope:fail=…].", basis)
 
 
 def _number(text: str) -> float | None:

@@ -27,7 +27,7 @@ def validate(spec: ModelSpec, draft: Draft, text_of: TextOf, *, lenient: bool = 
     A `lenient` look finds nothing wrong: a value that breaks its rule counts as left out.
     """
     given = _given(spec, draft)
-    needed: set[int] = set()
+    needed: tuple[int, ...] = ()
     for constraint in spec.constraints:
         if constraint.kind == "ignored":
             if _applies(constraint, given, spec):
@@ -36,32 +36,28 @@ def validate(spec: ModelSpec, draft: Draft, text_of: TextOf, *, lenient: bool = 
         elif constraint.kind == "first_active":
             _keep_first_active(constraint, given, spec)
         elif constraint.kind == "required" and _applies(constraint, given, spec):
-            needed.update(constraint.fields)
-    values: list[Any] = []
-    uncut = _NOTHING
-    for i, field in enumerate(spec.fields):
-        value = given[i]
-        if lenient and value is not None and field.rule.check(value) is not None:
-            value = None
+            needed += constraint.fields
+    fields, values, uncut = spec.fields, list(spec.defaults), _NOTHING
+    for i, value in enumerate(given):
         if value is None:
-            if (field.required or i in needed) and not lenient:
+            if (i in spec.required or i in needed) and not lenient:
                 return _missing(spec, i, given, text_of)
-            values.append(field.default)
             continue
-        rule = field.rule
+        rule = fields[i].rule
         mistake = rule.check(value)
         if mistake is not None:
-            return problem_of(spec, field, mistake, value, text_of)
+            if lenient:
+                continue
+            return problem_of(spec, fields[i], mistake, value, text_of)
         if not draft.resolves_oss and rule.kind in _WITH_FILES and _names_upload(rule, value):
-            hint = f"{field.path} is an oss:// address: send the header X-DashScope-OssResourceResolve: enable."
-            return problem_of(spec, field, "scheme", value, text_of)._replace(hint=hint)
+            hint = f"{fields[i].path} is an oss:// address: send the header X-DashScope-OssResourceResolve: enable."
+            return problem_of(spec, fields[i], "scheme", value, text_of)._replace(hint=hint)
         if rule.takes_as_is:
-            values.append(value)
+            values[i] = value
             continue
-        accepted = rule.accept(value)
+        values[i] = accepted = rule.accept(value)
         if accepted is not value and accepted != value and value.__class__ is str:
             uncut = {**uncut, i: value}
-        values.append(accepted)
     for constraint in () if lenient else spec.between:
         if _applies(constraint, given, spec) and not _BETWEEN[constraint.kind](constraint, given):
             return _broken(constraint, spec, given[constraint.fields[0]], constraint.says, text_of)

@@ -45,13 +45,12 @@ class Renderer:
     def submitted(self, view: TaskView, task: Task) -> Answer:
         """The answer to a submission: PENDING, or of a model that answers at once, everything."""
         request_id = task.request_id
+        headers = [*self._submit, *_times(view.at), (b"x-request-id", request_id.encode())]
         if view.output is not None:
-            headers = [*self._submit, *_times(view.at), (b"x-request-id", request_id.encode())]
             whole = {"output": view.output, "usage": view.usage, "request_id": request_id}
             return Answer(200, headers, orjson.dumps(whole), f"{task.model} answered at once")
-        body = {"output": {"task_status": view.status, "task_id": view.task_id}, "request_id": request_id}
-        headers = [*self._submit, *_times(view.at), (b"x-request-id", request_id.encode())]
-        return Answer(200, headers, orjson.dumps(body), task)
+        body = f'{{"output":{{"task_status":"{view.status}","task_id":"{task.id}"}},"request_id":"{request_id}"}}'
+        return Answer(200, headers, body.encode(), task)
 
     def polled(self, view: TaskView, shown: bytes, now: int, request_id: str) -> Answer:
         """The answer to a query at an instant, from what `task` made of the view."""

@@ -11,10 +11,20 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "models.md"
 
 
 def test_a_code_is_explained_with_its_status_and_text(catalog: Catalog) -> None:
-    (rows,) = explain(catalog, "Throttling.RateQuota").values()
+    (rows,) = explain(catalog, "Arrearage").values()
 
-    assert rows[0]["where"] == "HTTP 429"
-    assert rows[0]["message"] == "Requests rate limit exceeded, please try again later."
+    assert rows[0]["where"] == "HTTP 400"
+    assert rows[0]["message"] == "Access denied, please make sure your account is in good standing."
+
+
+def test_a_code_with_several_texts_is_explained_with_all(catalog: Catalog) -> None:
+    found = explain(catalog, "IPInfringementSuspect")
+
+    assert {name: row["where"] for name, (row,) in found.items()} == {
+        "refusal ip_infringement": "HTTP 400",
+        "failure IPInfringementSuspect": "a failed task",
+    }
+    assert len([name for name in explain(catalog, "DataInspectionFailed") if name.startswith("failure ")]) == 6
 
 
 def test_a_rule_is_explained_per_model(catalog: Catalog) -> None:

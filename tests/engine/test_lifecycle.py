@@ -26,35 +26,33 @@ WRONG = Outcome(Problem("InvalidParameter", "size must be in …", "parameters.s
     ("draw", "needs"), [(0.0, Needs(1_000, 60_000)), (0.5, Needs(2_000, 180_000)), (0.75, Needs(2_500, 240_000))]
 )
 def test_a_draw_picks_a_point_between_the_ends_of_the_pace(draw: float, needs: Needs) -> None:
-    assert needs_of(PACE, False, SUCCESS, lambda _: draw, 1.0) == needs
+    assert needs_of(PACE, False, SUCCESS, (draw, draw), 1.0) == needs
 
 
 def test_speed_divides_waiting_and_running() -> None:
-    assert needs_of(PACE, False, SUCCESS, lambda _: 0.0, 10.0) == Needs(100, 6_000)
+    assert needs_of(PACE, False, SUCCESS, (0.0, 0.0), 10.0) == Needs(100, 6_000)
 
 
 def test_infinite_speed_takes_no_time() -> None:
-    assert needs_of(PACE, False, SUCCESS, lambda _: 0.5, inf) == Needs(0, 0)
+    assert needs_of(PACE, False, SUCCESS, (0.5, 0.5), inf) == Needs(0, 0)
 
 
 def test_a_wrong_field_is_found_without_waiting_and_at_once() -> None:
-    assert needs_of(PACE, False, WRONG, lambda _: 0.5, 1.0) == Needs(0, 100)
+    assert needs_of(PACE, False, WRONG, (0.5, 0.5), 1.0) == Needs(0, 100)
 
 
 def test_an_ordered_running_time_is_kept_whatever_the_speed() -> None:
-    assert needs_of(PACE, False, Outcome(run_s=7.5), lambda _: 0.0, 100.0) == Needs(10, 7_500)
+    assert needs_of(PACE, False, Outcome(run_s=7.5), (0.0, 0.0), 100.0) == Needs(10, 7_500)
 
 
 def test_waiting_and_running_are_drawn_apart() -> None:
-    draws = {"wait": 0.0, "run": 0.5}
-
-    assert needs_of(PACE, False, SUCCESS, draws.__getitem__, 1.0) == Needs(1_000, 180_000)
+    assert needs_of(PACE, False, SUCCESS, (0.0, 0.5), 1.0) == Needs(1_000, 180_000)
 
 
 @pytest.mark.parametrize(("outcome", "phases"), [(SUCCESS, True), (Outcome(run_s=7.5), True), (WRONG, False)])
 def test_only_a_task_that_does_its_work_has_phases(outcome: Outcome, phases: bool) -> None:
-    assert needs_of(PACE, True, outcome, lambda _: 0.0, 1.0).phases is phases
-    assert needs_of(PACE, False, outcome, lambda _: 0.0, 1.0).phases is False
+    assert needs_of(PACE, True, outcome, (0.0, 0.0), 1.0).phases is phases
+    assert needs_of(PACE, False, outcome, (0.0, 0.0), 1.0).phases is False
 
 
 # -- plan

@@ -20,7 +20,7 @@ from fakescope.catalog import load
 from fakescope.engine.task import Account, Draft, Task
 from fakescope.engine.vendor_error import VendorError
 from fakescope.engine.view import TaskView
-from fakescope.ids import fraction
+from fakescope.ids import draws
 from fakescope.simulator import Filter, Rules, Simulator
 from fakescope.store.memory import MemoryStore
 
@@ -65,14 +65,15 @@ class Job:
 
 def job_of(task: Task, owner: str, fate: str | int, now: int) -> Job:
     """The job behind a task at the vendor's pace: 0.03 to 10 s before it can start, then 1 to 5 minutes of work."""
-    wait_ms = round((0.03 + (10.0 - 0.03) * fraction(task.id, "wait")) * 1000)
-    run_ms: float = round((60 + (300 - 60) * fraction(task.id, "run")) * 1000)
+    to_wait, to_run = draws(task.id)
+    wait_ms = round((0.03 + (10.0 - 0.03) * to_wait) * 1000)
+    run_ms: float = round((60 + (300 - 60) * to_run) * 1000)
     if isinstance(fate, int):
         run_ms = fate * 1000
     elif fate == "stuck":
         run_ms = inf
     elif fate == "wrong size":  # found as soon as somebody looks at it, which takes 50 to 150 ms
-        wait_ms, run_ms = 0, round((0.05 + (0.15 - 0.05) * fraction(task.id, "run")) * 1000)
+        wait_ms, run_ms = 0, round((0.05 + (0.15 - 0.05) * to_run) * 1000)
     last_word = "FAILED" if fate == "wrong size" else "SUCCEEDED"
     return Job(task.id, owner, task.model, now, now + wait_ms, run_ms, last_word)
 

@@ -123,8 +123,8 @@ def test_a_mark_may_stand_in_any_text_or_address(catalog: Catalog, value: object
 
 
 def test_every_failure_of_the_catalogue_can_be_ordered(catalog: Catalog) -> None:
-    for code, failure in catalog.failures.items():
-        problem = outcome_of((f"[fakescope:fail={code}]",), catalog).problem
+    for name, failure in catalog.failures.items():
+        problem = outcome_of((f"[fakescope:fail={name}]",), catalog).problem
 
         assert problem is not None
-        assert (problem.code, problem.message) == (code, failure.message)
+        assert (problem.code, problem.message) == (failure.code, failure.message)
