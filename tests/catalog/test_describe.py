@@ -110,7 +110,7 @@ def test_a_model_says_what_holds_between_its_fields(catalog: Catalog) -> None:
     assert described(catalog, "wan2.6-r2v")["between fields"] == [
         {
             "rule": "input.reference_video_urls is ignored while input.reference_urls is given",
-            "basis": "documented",
+            "basis": "inferred",
         },
         {
             "rule": "at least one of input.reference_urls and input.reference_video_urls must be given",
