@@ -86,14 +86,24 @@ async def test_only_so_many_unknown_models_are_treated_like_others(
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("end", ["x" * 200, "\nforged line"])
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("wanx-background-generation-v3", 200),
+        ("wanx-background-generation-v3" + "x" * 100, 404),
+        ("wanx-background-generation-v3\nforged line", 200),
+    ],
+    ids=["ordinary", "long", "two lines"],
+)
 async def test_a_name_made_up_by_a_client_fills_neither_memory_nor_log(
-    make_client: Callable[..., httpx.AsyncClient], end: str, caplog: pytest.LogCaptureFixture
+    make_client: Callable[..., httpx.AsyncClient], name: str, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
+    body = {"model": name, "input": {"base_image_url": "https://h/a.png", "ref_prompt": "A field"}}
     async with make_client(unknown_models="nearest") as client:
-        answer = await submit(client, {**NEW, "model": f"wan2.6-t2v{end}"})
+        answer = await client.post("/api/v1/services/aigc/background-generation/generation", json=body, headers=TASK)
 
-    assert answer.status_code == (404 if len(end) > 100 else 200)
+    assert answer.status_code == status
+    assert len(caplog.messages) == (status == 200)
     assert all(message.isprintable() for message in caplog.messages)
 
 
