@@ -312,6 +312,8 @@ def _conditions(row: Table, position: Mapping[str, int]) -> Iterator[Condition]:
         wanted: dict[str, object] = row.take(test, dict, {})
         for path, values in wanted.items():
             several = tuple(plain(values) if isinstance(values, list) else [plain(values)])
+            if not several:
+                raise row.fail(f"{test}: {path} has no values; give one, or a list of some")
             yield Condition(position[_path(row, path, position)], test, several)
 
 

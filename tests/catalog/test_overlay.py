@@ -367,6 +367,11 @@ BROKEN: dict[str, tuple[str, str, str]] = {
         'is = ["x"]',
         "constraints[1].is: ['x'] is not a",
     ),
+    "a condition of no values": (
+        '= "plain" } }',
+        "= [] } }",
+        "constraints[1]: is: parameters.style has no values; give",
+    ),
     "a condition on a number": (
         'is = { "parameters.style" = "plain" }',
         "given = [5]",
