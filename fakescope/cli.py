@@ -250,18 +250,20 @@ def _models(name: str | None, as_json: bool, test_values: bool, as_markdown: boo
 @click.argument("word")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def _explain(word: str, as_json: bool) -> None:
-    """Say what is known of a refusal: by its code, or by the rule id of X-Fakescope-Rule.
+    """Say what is known of a refusal: by its code, by the rule id of X-Fakescope-Rule, or by a kind of rule.
 
     \b
     fakescope explain Throttling.RateQuota
     fakescope explain parameters.size:choice
+    fakescope explain one_of                 rules between fields
     """
     # Deferred: other commands read no catalogue.
     from fakescope.catalog import load as load_catalog
     from fakescope.catalog.describe import explain
     from fakescope.engine.gate import nearest
 
-    catalog = load_catalog()
+    settings = load({}, os.environ, Path.cwd())
+    catalog = load_catalog(overlays=[Path(file) for file in settings.catalog])
     found = explain(catalog, word)
     if not found:
         known = [*catalog.refusals, *catalog.problems, *catalog.failures, *{r.code for r in catalog.refusals.values()}]

@@ -146,7 +146,7 @@ SETTINGS: tuple[Setting, ...] = (
         "unknown_models",
         _word("vendor", "nearest", "permissive"),
         "HOW",
-        "Unknown models: vendor (refused), nearest (as the most similar), permissive (so, and no field is wrong).",
+        "Unknown models: vendor (refused), nearest (as the newest of a like family), permissive (never wrong).",
     ),
     Setting(
         "catalog", _files, "FILE,…", "Family files laid over the catalogue: new models, or others of the same name."

@@ -32,6 +32,7 @@ __all__ = ["Filter", "Page", "Rules", "Sight", "Simulator", "TaskRow"]
 
 _log = logging.getLogger("fakescope")
 _MOST_STAND_INS = 1_000
+_LONGEST_STAND_IN = 100  # characters of a name
 _MOST_WINDOWS = 10_000
 _TRIES = 20  # a lane that moved under us is read again; more than this many times in a row is a broken store
 
@@ -116,7 +117,7 @@ class Simulator:
         """
         now = clocks.now_at(await self._store.read_control(account.id), self._clock.read())
         asked = gate.model_of(draft)
-        known = self.catalog.find(asked) or self._stand_in(asked, account.region)
+        known = self.catalog.find(asked) or self._stand_in(asked)
         spec = gate.check(known, account, draft, self.catalog.names)
         model = spec.name  # the same word, but one for all tasks instead of one in each
         at_once = gate.is_synchronous(spec, draft.path)
@@ -316,7 +317,7 @@ class Simulator:
     def _shows_at_submission(self, spec: ModelSpec, problem: Problem) -> bool:
         if self.rules.early_errors or spec.problems == "submit":
             return True
-        return spec.problems == "presence" and problem.rule.endswith(":missing")
+        return spec.problems == "presence" and problem.is_missing
 
     def _needs(self, spec: ModelSpec, task_id: str, outcome: Outcome) -> Needs:
         return lifecycle.needs_of(spec.pace, spec.phases, outcome, draws(task_id), self.rules.speed)
@@ -332,17 +333,23 @@ class Simulator:
         assert spec is not None, model
         return spec
 
-    def _stand_in(self, model: str, region: str) -> ModelSpec | None:
-        """For a model nobody knows, if the user asked for it: the most similar one under the unknown name."""
-        if self.rules.unknown_models == "vendor":
+    def _stand_in(self, model: str) -> ModelSpec | None:
+        """For a model nobody knows, if the user asked for it: the newest in the family its name looks like.
+
+        Only so many names are kept, and none that is very long: what a client makes up must not fill the memory.
+        """
+        if self.rules.unknown_models == "vendor" or model in self._stand_ins:
+            return self._stand_ins.get(model)
+        like = self.catalog.find(gate.kin(model, self.catalog.names))
+        if like is None or len(model) > _LONGEST_STAND_IN:
             return None
-        if model not in self._stand_ins and len(self._stand_ins) < _MOST_STAND_INS:
-            like = gate.most_like(model, self.catalog.names)
-            spec = self.catalog.find(like) if like else None
-            if spec is not None:
-                _log.warning("%.80s is not known; it is treated like %s", model, like)
-                self._stand_ins[model] = spec._replace(name=model, regions=(*spec.regions, region), aliases=())
-        return self._stand_ins.get(model)
+        if len(self._stand_ins) >= _MOST_STAND_INS:
+            hint = f"{model!r} is not known, and {_MOST_STAND_INS} unknown models were treated like others already"
+            raise VendorError("model_not_exist", f"{hint}; use one of those names, or start fakescope again.")
+        spec = gate.newest_like(model, like, self.catalog.family(like.family))
+        _log.warning("%r is not known; it is treated like %s", model, spec.name)
+        everywhere = tuple(self.catalog.service.regions)
+        return self._stand_ins.setdefault(model, spec._replace(name=model, regions=everywhere, aliases=()))
 
     def _view(self, model: str) -> ModelView:
         view = self._views.get(model)

@@ -144,6 +144,10 @@ def _clock(setting: ClockSetting, now: Instant) -> dict[str, Any]:
     return {"now": _iso(now), "mode": setting.mode, "rate": setting.rate, "auto_advance_s": advance_s}
 
 
+_TOLD = ("code", "message", "rule", "hint", "basis")
+"""What is told of a problem. That something is missing is said by its rule."""
+
+
 def _task(row: TaskRow, simulator: Simulator) -> dict[str, Any]:
     """A task as the control API shows it: the vendor's view, the plan, and what only we know."""
     task, spec, view = row
@@ -166,7 +170,7 @@ def _task(row: TaskRow, simulator: Simulator) -> dict[str, Any]:
         "output": view.output,
         "usage": view.usage,
         "cost_cny": None if cost is None else str(cost),
-        "problem": problem._asdict() if problem else None,
+        "problem": {key: getattr(problem, key) for key in _TOLD} if problem else None,
     }
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+from fakescope.catalog.between import SENTENCES, in_english
 from fakescope.catalog.loader import Catalog
-from fakescope.catalog.spec import ModelSpec, Service, Source
+from fakescope.catalog.spec import BASES, Constraint, ModelSpec, Service, Source
 
 __all__ = ["explain", "families", "markdown", "model", "test_value_rows"]
 
@@ -33,6 +35,27 @@ def _pace(spec: ModelSpec) -> str:
     return f"waits {waits}, runs {runs}, fails after {fails} ({spec.pace.basis}){also}"
 
 
+def _result(spec: ModelSpec) -> str:
+    """What a result is: `mp4, 30 frames/s, with sound`."""
+    media = spec.media
+    if media.file == "none":
+        return "no file"
+    if media.file != "mp4":
+        return media.file
+    sound = "with sound" if media.sound else "no sound"
+    if "parameters.audio" in spec.position:
+        sound = "with sound if parameters.audio is true"
+    return ", ".join([media.file, *[f"{media.frames_per_s} frames/s"] * bool(media.frames_per_s), sound])
+
+
+def _free(spec: ModelSpec) -> str:
+    """What costs nothing at first: `50 seconds (inferred)`."""
+    free = spec.free
+    if free is None:
+        return "not known"
+    return f"{free.amount or 'no'} {free.unit}{'' if free.amount == 1 else 's'} ({free.basis})"
+
+
 _WRONG_FIELDS = {
     "task": "fail the task",
     "submit": "are refused with HTTP 400",
@@ -50,8 +73,11 @@ def model(spec: ModelSpec) -> dict[str, Any]:
         "regions": ", ".join(spec.regions),
         "limits": f"{limits.submits} submissions in {limits.per_s} s, {limits.running or 'any number'} at once",
         "pace": _pace(spec),
+        "result": _result(spec),
+        "free quota": _free(spec),
         "wrong fields": _WRONG_FIELDS[spec.problems],
         "source": f"{spec.source.document}: {spec.source.section} <{spec.source.url}>",
+        "read on": spec.checked or "not noted",
         "fields": [
             {
                 "field": field.path,
@@ -63,6 +89,9 @@ def model(spec: ModelSpec) -> dict[str, Any]:
                 "basis": field.basis,
             }
             for field in spec.fields
+        ],
+        "between fields": [
+            {"rule": in_english(constraint, spec), "basis": constraint.basis} for constraint in _constraints(spec)
         ],
         "prices": [
             {
@@ -76,6 +105,11 @@ def model(spec: ModelSpec) -> dict[str, Any]:
     }
 
 
+def _constraints(spec: ModelSpec) -> tuple[Constraint, ...]:
+    """Every rule between fields, in the order in which they are looked at."""
+    return (*spec.constraints, *spec.between)
+
+
 def test_value_rows(service: Service) -> dict[str, Any]:
     """Test keys and marks, one row each."""
     return {
@@ -87,7 +121,10 @@ def test_value_rows(service: Service) -> dict[str, Any]:
 
 
 def explain(catalog: Catalog, word: str) -> dict[str, Any]:
-    """Everything known under a code, a rule id (`parameters.size:choice`, `model_not_exist`) or a problem's name."""
+    """Everything known under a code, a rule id, a problem's name, or a kind of rules between fields.
+
+    `parameters.size:choice` and `model_not_exist` are rule ids, `one_of` is a kind.
+    """
     found: dict[str, Any] = {}
     for refusal in catalog.refusals.values():
         if word in (refusal.name, refusal.code):
@@ -108,11 +145,7 @@ def explain(catalog: Catalog, word: str) -> dict[str, Any]:
     path, _, mistake = word.partition(":")
     rows: dict[tuple[str, ...], list[str]] = {}
     for spec in catalog.specs():
-        at = spec.position.get(path)
-        text = None if at is None else catalog.text_of(spec, spec.fields[at], mistake)
-        if at is not None and text is not None:
-            basis = "seen" if spec.name in text.seen_for else text.basis
-            row = _text(text.code, text.message, spec.fields[at].rule.allowed(), basis, text.source)
+        for row in _refused_by(catalog, spec, path, mistake):
             rows.setdefault(tuple(row.values()), []).append(spec.name)
     if rows:
         found[f"rule {word}"] = [
@@ -122,7 +155,37 @@ def explain(catalog: Catalog, word: str) -> dict[str, Any]:
             }
             for row, names in rows.items()
         ]
+    if word in SENTENCES:
+        found[f"rules between fields: {word}"] = _of_kind(catalog, word)
     return found
+
+
+def _refused_by(catalog: Catalog, spec: ModelSpec, path: str, mistake: str) -> Iterator[dict[str, str]]:
+    """What this mistake in this field of a model is told with: by the field's own rule, by rules between fields."""
+    at = spec.position.get(path)
+    if at is None:
+        return
+    field = spec.fields[at]
+    text = catalog.text_of(spec, field, mistake)
+    if text is None:
+        return
+    known = "seen" if spec.name in text.seen_for else text.basis
+    if (field.required and mistake == "missing") or mistake in field.rule.mistakes():
+        yield _text(text.code, text.message, field.rule.allowed(), known, text.source)
+    asking = [one for one in spec.constraints if one.kind == "required" and mistake == "missing" and at in one.fields]
+    comparing = [one for one in spec.between if one.says == mistake and one.fields[0] == at]
+    for constraint in asking + comparing:
+        basis = max(known, constraint.basis, key=BASES.index)
+        yield _text(text.code, text.message, in_english(constraint, spec), basis, text.source)
+
+
+def _of_kind(catalog: Catalog, kind: str) -> list[dict[str, str]]:
+    rows: dict[tuple[str, str], list[str]] = {}
+    for spec in catalog.specs():
+        for constraint in _constraints(spec):
+            if constraint.kind == kind:
+                rows.setdefault((in_english(constraint, spec), constraint.basis), []).append(spec.name)
+    return [{"models": ", ".join(names), "rule": rule, "basis": basis} for (rule, basis), names in rows.items()]
 
 
 def _text(code: str, message: str, where: str, basis: str, source: Source) -> dict[str, str]:
@@ -144,7 +207,7 @@ def markdown(catalog: Catalog) -> str:
         lines += [
             f"- {title}: {value}" for title, value in shown.items() if isinstance(value, str) and title != "model"
         ]
-        for title in ("fields", "prices"):
+        for title in ("fields", "between fields", "prices"):
             rows = shown[title]
             if rows:
                 lines += ["", "| " + " | ".join(rows[0]) + " |", "|" + "---|" * len(rows[0])]

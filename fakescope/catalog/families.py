@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from fakescope.catalog.spec import (
     Condition,
     Constraint,
     Field,
+    Free,
     Limits,
     Media,
     ModelSpec,
@@ -23,7 +25,7 @@ from fakescope.catalog.spec import (
     Price,
     Source,
 )
-from fakescope.catalog.tables import Table
+from fakescope.catalog.tables import Table, plain
 
 __all__ = ["read_family"]
 
@@ -37,8 +39,10 @@ class _Family(NamedTuple):
     shapes: Mapping[str, dict[str, Any]]
     tiers: Mapping[str, tuple[str, ...]]
     utc_offset_ms: int
+    checked: str
 
 
+_ANSWERS = ("output", "rejected", "usage")
 _SHARED = ("title", "path", "sync_path", "mode", "problems", "wording", "phases", "metrics", "needs_parameters")
 
 
@@ -47,12 +51,17 @@ def read_family(file: Table, utc_offset_ms: int) -> list[ModelSpec]:
     table = file.table("family")
     sizes = table.table("tiers", {})
     tiers = {tier: sizes.words(tier) for tier in sizes.names}
-    shapes: dict[str, dict[str, Any]] = dict(file.take("shape", dict, {}))
-    for key in ("output", "rejected", "usage"):
+    named = file.table("shape", {})
+    shapes: dict[str, dict[str, Any]] = {name: named.take(name, dict) for name in named.names}
+    for key in _ANSWERS:
+        if key in named:
+            raise named.fail(f"{key} is the family's own: write [family.{key}], or take another name")
         shapes[key] = table.take(key, dict, {})
-    family = _Family(table, table.basis(None), table.source(None), shapes, tiers, utc_offset_ms)
+    checked: date | None = table.take("checked", date, None)
+    shown = checked.isoformat()[:10] if checked else ""
+    family = _Family(table, table.basis(None), table.source(None), shapes, tiers, utc_offset_ms, shown)
     specs = [spec for model in file.tables("model") for spec in _model(model, family)]
-    for key in ("name", "checked", "input", "parameters", "pace", "media", "constraints", *_SHARED):
+    for key in ("name", "input", "parameters", "pace", "media", "constraints", *_SHARED):
         table.take(key, object, None)
     table.done()
     file.done()
@@ -69,7 +78,7 @@ def _model(table: Table, family: _Family) -> Iterator[ModelSpec]:
 
     fields = tuple(_fields(table, family, basis, source))
     position = {field.path: i for i, field in enumerate(fields)}
-    constraints = tuple(_constraint(row, position) for row in _constraint_rows(table, family))
+    constraints = tuple(_constraint(row, position, basis, source) for row in _constraint_rows(table, family))
     spec = ModelSpec(
         name=name,
         family=family.table.take("name", str),
@@ -103,10 +112,11 @@ def _model(table: Table, family: _Family) -> Iterator[ModelSpec]:
         usage=_shape(table, "usage", family, position),
         prices=tuple(_prices(table, position, basis, source)),
         trial_only=table.take("trial_only", bool, False),
-        free={key: value for key, value in table.take("free", dict, {}).items() if key != "basis"},
+        free=_free(table.table("free"), basis, source) if "free" in table else None,
         aliases=tuple(_aliases(table, basis, source)),
         basis=basis,
         source=source,
+        checked=family.checked,
     )
     table.done()
     yield spec
@@ -126,9 +136,8 @@ def _fields(table: Table, family: _Family, basis: str, source: Source) -> Iterat
 
 def _field(row: Table, path: str, tiers: Mapping[str, tuple[str, ...]], basis: str, source: Source) -> Field:
     rule = _rule(row, tiers)
-    required, default = row.take("required", bool, False), row.take("default", object, None)
-    default = float(default) if isinstance(default, Decimal) else default
-    says: dict[str, str] = row.take("says", dict, {})
+    required, default = row.take("required", bool, False), plain(row.take("default", object, None))
+    says = row.texts("says")
     empty = row.take("empty_is_absent", bool, False)
     field = Field(path, rule, required, default, empty, says, row.basis(basis), row.source(source))
     row.done()
@@ -141,13 +150,12 @@ def _rule(row: Table, tiers: Mapping[str, tuple[str, ...]]) -> Rule:
     match row.one_of("kind", tuple(RULES)):
         case "text":
             return rules.Text(
-                max_chars=row.take("max_chars", int, None),
+                max_chars=row.count("max_chars", None),
                 too_long=row.one_of("too_long", ("cut", "refuse"), "refuse"),
                 not_blank=row.take("not_blank", bool, False),
             )
         case "integer":
-            values: list[int] | None = row.take("values", list, None)
-            return rules.Integer(bounds=row.bounds(), values=tuple(values) if values else None)
+            return rules.Integer(bounds=row.bounds(), values=row.items("values", int, []) or None)
         case "number":
             return rules.Number(bounds=row.bounds())
         case "choice":
@@ -162,22 +170,23 @@ def _rule(row: Table, tiers: Mapping[str, tuple[str, ...]]) -> Rule:
                 side_px=row.bounds("side_px"),
                 area_px=row.bounds("area_px"),
                 ratio=row.bounds("ratio"),
-                words=row.take("words", dict, {}),
+                words=row.texts("words"),
             )
         case "media":
             return _media_rule(row)
         case "messages":
-            text = rules.Text(max_chars=row.take("max_chars", int, None), too_long="cut")
+            text = rules.Text(max_chars=row.count("max_chars", None), too_long="cut")
             return rules.Messages(text=text, image=_media_rule(row), images=row.bounds("images"))
         case "assets":
             types = row.table("types")
             counts = {word: types.bounds(word) for word in types.names}
+            apart = row.table("apart", {})
             return rules.Assets(
                 url=_media_rule(row),
                 types=counts,
                 count=row.bounds("count"),
                 needs=row.words("needs", []),
-                apart=row.take("apart", dict, {}),
+                apart={word: apart.words(word) for word in apart.names},
             )
         case "list":
             item = row.table("item")
@@ -218,7 +227,7 @@ def _media_rule(row: Table) -> rules.MediaRule:
         side_px=row.bounds("side_px"),
         long_px=row.bounds("long_px"),
         ratio=row.bounds("ratio"),
-        max_bytes=row.take("max_bytes", int, None),
+        max_bytes=row.count("max_bytes", None),
         seconds=row.bounds("seconds"),
         fps=row.bounds("fps"),
     )
@@ -238,12 +247,12 @@ def _media(table: Table, fields: tuple[Field, ...], position: Mapping[str, int])
     seconds: Any = table.take("seconds", (int, list), None)
     media = Media(
         file=table.one_of("file", ("mp4", "png", "jpg", "none"), "mp4"),
-        frames_per_s=table.take("frames_per_s", int, None),
+        frames_per_s=table.count("frames_per_s", None),
         sound=table.take("sound", bool, False),
         results=results if isinstance(results, int) else _path(table, results, position),
         seconds=paths("seconds") if isinstance(seconds, list) else seconds,
         billed_seconds=paths("billed_seconds"),
-        billed_caps=tuple(float(cap) for cap in table.take("billed_caps", list, [])),
+        billed_caps=tuple(map(float, table.items("billed_caps", (int, Decimal), []))),
     )
     table.done()
     return media
@@ -270,17 +279,26 @@ _CONSTRAINTS = (
 )
 
 
-def _constraint(row: Table, position: Mapping[str, int]) -> Constraint:
+def _constraint(row: Table, position: Mapping[str, int], basis: str, source: Source) -> Constraint:
     kind = row.one_of("kind", _CONSTRAINTS)
-    groups: list[list[str]] = row.take("groups", list, [])
+
+    def fields(paths: tuple[str, ...]) -> tuple[int, ...]:
+        if not paths:
+            raise row.fail(f"{kind} needs fields")
+        return tuple(position[_path(row, path, position)] for path in paths)
+
+    # What a kind does not have is not read, and so an unknown key.
+    in_groups, counted = kind == "first_active", kind.startswith("most_")
     constraint = Constraint(
         kind=kind,
-        fields=tuple(position[_path(row, path, position)] for path in row.take("fields", list, [])),
-        conditions=tuple(_conditions(row, position)),
-        groups=tuple(tuple(position[_path(row, path, position)] for path in group) for group in groups),
-        limit=row.take("limit", int, 0),
-        value=row.take("value", object, None),
-        says=row.take("says", str, kind),
+        fields=() if in_groups else fields(row.words("fields")),
+        conditions=() if in_groups else tuple(_conditions(row, position)),
+        groups=tuple(fields(group) for group in row.lists("groups")) if in_groups else (),
+        limit=row.count("limit") if counted else 0,
+        value=plain(row.take("value", object)) if kind == "most_of" else None,
+        says=kind if kind in BEFORE_FIELDS else row.take("says", str, kind),
+        basis=row.basis(basis),
+        source=row.source(source),
     )
     row.done()
     return constraint
@@ -288,12 +306,14 @@ def _constraint(row: Table, position: Mapping[str, int]) -> Constraint:
 
 def _conditions(row: Table, position: Mapping[str, int]) -> Iterator[Condition]:
     for test in ("given", "absent"):
-        for path in row.take(test, list, []):
+        for path in row.words(test, []):
             yield Condition(position[_path(row, path, position)], test)
     for test in ("is", "is_not"):
         wanted: dict[str, object] = row.take(test, dict, {})
         for path, values in wanted.items():
-            several = tuple(values) if isinstance(values, list) else (values,)
+            several = tuple(plain(values) if isinstance(values, list) else [plain(values)])
+            if not several:
+                raise row.fail(f"{test}: {path} has no values; give one, or a list of some")
             yield Condition(position[_path(row, path, position)], test, several)
 
 
@@ -311,6 +331,8 @@ def _shape(table: Table, key: str, family: _Family, position: Mapping[str, int])
         if own not in family.shapes:
             raise table.fail(f"{key} = {own!r} is not a shape of this file: {', '.join(family.shapes)}")
         rows = family.shapes[own]
+    if "each" in rows or "wrap" in rows:
+        raise table.fail(f"{key} is one object: each and wrap belong to a row of it")
     return _nodes(Table(rows, f"{table.at}.{key}"), position)
 
 
@@ -322,12 +344,12 @@ def _node(key: str, row: Table, position: Mapping[str, int]) -> Node:
     cast = row.one_of("as", ("integer", "number", "text"), "") if "as" in row else ""
     each = row.take("each", bool, False)
     if "constant" in row:
-        node = Node(key, "constant", constant=row.take("constant", object))
+        node = Node(key, "constant", constant=plain(row.take("constant", object)))
     elif "fact" in row:
         node = Node(key, "fact", fact=row.one_of("fact", tuple(FACTS)), cast=cast)
     elif "value" in row:
         at = position[_path(row, row.take("value", str), position)]
-        node = Node(key, "value", at=at, words=row.take("words", dict, None), cast=cast)
+        node = Node(key, "value", at=at, words=plain(row.take("words", dict, None)), cast=cast)
     elif "seconds_of" in row:
         node = Node(key, "seconds_of", at=position[_path(row, row.take("seconds_of", str), position)], cast=cast)
     else:
@@ -350,11 +372,18 @@ def _prices(table: Table, position: Mapping[str, int], basis: str, source: Sourc
         row.done()
 
 
+def _free(table: Table, basis: str, source: Source) -> Free:
+    unit, key = ("image", "images") if "images" in table else ("second", "output_seconds")
+    free = Free(table.take(key, int), unit, table.basis(basis), table.source(source))
+    table.done()
+    return free
+
+
 def _limits(table: Table, basis: str, source: Source) -> Limits:
     limits = Limits(
-        table.take("submits", int),
-        table.take("per_s", int),
-        table.take("running", int, None),
+        table.count("submits"),
+        table.count("per_s"),
+        table.count("running", None, most=10_000),
         table.basis(basis),
         table.source(source),
     )

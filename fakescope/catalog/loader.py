@@ -66,13 +66,19 @@ class Catalog:
         return names
 
     def lay_over(self, file: Path) -> None:
-        """Take the models of a user's family file, whole, in the place of ours. Raises CatalogError."""
-        for spec in read_family(parse(file), self.service.utc_offset_ms):
+        """Take the models of a user's family file, whole, in the place of ours. Raises CatalogError, in one line."""
+        # Deferred: only a file of a user's own is asked more than whether it can be read.
+        from fakescope.catalog.checks import check
+
+        try:
+            specs = read_family(parse(file), self.service.utc_offset_ms)
+            check(specs, file.name, self.service.regions, self._texts.problems, self._texts.wordings)
+        except CatalogError as error:
+            raise CatalogError(_in_one_line(str(error))) from error
+        except RecursionError as error:
+            raise CatalogError(_in_one_line(f"{file}: has tables nested too deeply to be read")) from error
+        for spec in specs:
             self._specs[spec.name], self._file_of[spec.name] = spec, file
-            unknown = [name for name in spec.regions if name not in self.service.regions]
-            if unknown or spec.wording not in self._texts.wordings:
-                what = f"region {unknown[0]!r}" if unknown else f"wording {spec.wording!r}"
-                raise CatalogError(f"{file}: model {spec.name}: there is no {what}")
             self.paths.update(dict.fromkeys(filter(None, (spec.path, spec.sync_path))))
 
     @property
@@ -84,9 +90,16 @@ class Catalog:
         """The spec of the model with this name or alias, or None. An alias gives a spec that carries its own name."""
         spec = self._specs.get(name)
         if spec is None and name in self._file_of:
-            self._specs.update((s.name, s) for s in read_family(parse(self._file_of[name]), self.service.utc_offset_ms))
+            file = self._file_of[name]
+            for read in read_family(parse(file), self.service.utc_offset_ms):
+                if self._file_of.get(read.name) == file:  # and not in a file that was laid over it
+                    self._specs[read.name] = read
             spec = self._specs[name]
         return spec
+
+    def family(self, name: str) -> list[ModelSpec]:
+        """The models of a family one of whose models was found before."""
+        return [spec for spec in self._specs.values() if spec.family == name]
 
     def specs(self) -> list[ModelSpec]:
         """Every model, every family read."""
@@ -148,6 +161,11 @@ def _outline(text: str) -> tuple[list[str], list[str]]:
                 paths.append(value.split('"')[1])
         before = line.rstrip()
     return names, paths
+
+
+def _in_one_line(message: str) -> str:
+    """A file's keys may hold anything, line ends included."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in message[:1_000])
 
 
 class _Texts(NamedTuple):

@@ -32,6 +32,7 @@ __all__ = [
     "Size",
     "Text",
     "details",
+    "sayable",
 ]
 
 
@@ -47,6 +48,10 @@ class Rule(Protocol):
 
     def accept(self, value: object) -> object:
         """The value as the model takes it: a text cut, anything else unchanged."""
+        ...
+
+    def mistakes(self) -> Iterable[str]:
+        """Every word that `check` can give, so that a catalogue can be asked beforehand whether it has texts."""
         ...
 
     def allowed(self) -> str:
@@ -129,6 +134,9 @@ class Text:
         assert isinstance(value, str)
         return value[: self.max_chars]
 
+    def mistakes(self) -> Iterable[str]:
+        return ["type", *["blank"] * self.not_blank, *["length"] * (self.too_long == "refuse")]
+
     def allowed(self) -> str:
         if self.max_chars is None:
             return "text"
@@ -146,6 +154,9 @@ class Boolean(_Plain):
 
     def check(self, value: object) -> str | None:
         return None if value is True or value is False else "type"
+
+    def mistakes(self) -> Iterable[str]:
+        return ("type",)
 
     def allowed(self) -> str:
         return "true or false"
@@ -172,6 +183,9 @@ class Integer:
         assert isinstance(value, int | float)
         return int(value)
 
+    def mistakes(self) -> Iterable[str]:
+        return ("type", "range" if self.values is None else "choice")
+
     def allowed(self) -> str:
         return _one_of(self.values) if self.values is not None else _within("a whole number", self.bounds)
 
@@ -194,6 +208,9 @@ class Number(_Plain):
         if type(value) is not int and not (type(value) is float and isfinite(value)):
             return "type"
         return None if self.bounds.hold(value) else "range"
+
+    def mistakes(self) -> Iterable[str]:
+        return ("type", "range")
 
     def allowed(self) -> str:
         return _within("a number", self.bounds)
@@ -221,6 +238,9 @@ class Choice:
 
     def accept(self, value: object) -> object:
         return self._own[value]  # type: ignore[index]  # the catalogue's own text, so that tasks share it
+
+    def mistakes(self) -> Iterable[str]:
+        return ("type", "choice")
 
     def allowed(self) -> str:
         return _one_of(self.values) if self.values else "nothing: this model does not have it"
@@ -266,6 +286,9 @@ class Pixels(_Plain):
             return "area"
         return None if self.ratio.hold(width / height) else "ratio"
 
+    def mistakes(self) -> Iterable[str]:
+        return ("type", "format", "side", "area", "ratio")
+
     def sides(self, value: str) -> tuple[int, int] | None:
         """Width and height in a text `width*height`; None for any other text."""
         match = self._FORM.fullmatch(value)
@@ -290,6 +313,9 @@ class Fixed(_Plain):
 
     def check(self, value: object) -> str | None:  # noqa: ARG002
         return "given"
+
+    def mistakes(self) -> Iterable[str]:
+        return ("given",)
 
     def allowed(self) -> str:
         return "leave it out: it is fixed for this model"
@@ -368,6 +394,9 @@ class MediaRule:
     def accept(self, value: object) -> object:
         return value
 
+    def mistakes(self) -> Iterable[str]:
+        return ("type", "scheme", "ascii", "format", "bytes", "side", "too_big")
+
     def allowed(self) -> str:
         return f"{self.media} address, {' or '.join(self.schemes)}: " + ", ".join(self._limits())
 
@@ -415,6 +444,9 @@ class ListRule:
         most = self.bounds.high
         return [self.item.accept(item) for item in (value if most is None else value[: int(most)])]
 
+    def mistakes(self) -> Iterable[str]:
+        return ("type", "count", *self.item.mistakes())
+
     def allowed(self) -> str:
         return f"{_within('a list', self.bounds, ' items')}, each: {self.item.allowed()}"
 
@@ -439,6 +471,9 @@ class Box(_Plain):
         if not (0 <= left < right and 0 <= top < bottom):
             return "range"
         return None if not self.ratios or self.ratio_of(value) else "ratio"
+
+    def mistakes(self) -> Iterable[str]:
+        return ["type", "range", *["ratio"] * bool(self.ratios)]
 
     def ratio_of(self, box: Sequence[int]) -> str | None:
         """Which of the ratios a box has, if any."""
@@ -484,6 +519,9 @@ class Messages(_Plain):
         if not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
             return None
         return content
+
+    def mistakes(self) -> Iterable[str]:
+        return ("type", "texts", "count", *self.text.mistakes(), *self.image.mistakes())
 
     def allowed(self) -> str:
         return f"one user message with one {self.text.allowed()} and {self.images} images ({self.image.allowed()})"
@@ -532,6 +570,10 @@ class Assets(_Plain):
     def _url(self, url: object) -> str | None:
         return "type" if url is None else self.url.check(url)
 
+    def mistakes(self) -> Iterable[str]:
+        of_all = ["type", "choice", "count", *["apart"] * bool(self.apart), *["needs"] * bool(self.needs)]
+        return [*of_all, *self.url.mistakes()]
+
     def allowed(self) -> str:
         kinds = ", ".join(f"{word} ({bounds})" for word, bounds in self.types.items())
         return f"a list, {self.count} items, of {kinds}; each: {self.url.allowed()}"
@@ -554,6 +596,9 @@ class Reference(_Plain):
         if type(value) is not str:
             return "type"
         return None if value.startswith(self.prefix) else "choice"
+
+    def mistakes(self) -> Iterable[str]:
+        return ("type", "choice", "unknown")  # the last is found where the account's tasks are known
 
     def allowed(self) -> str:
         return f"an identifier {self.prefix}… that an earlier task of this account returned"
@@ -595,6 +640,22 @@ def details(rule: Rule, value: object) -> dict[str, object]:
             known = [isinstance(item, dict) and item.get("type") in rule.types for item in value]
             return {"count": len(value), "index": known.index(False) if False in known else 0}
     return {}
+
+
+def sayable(rule: Rule, mistake: str) -> set[str]:
+    """What a problem's text can say of this mistake: `slots`, and of `details` what is there for sure."""
+    names = {"field", "path", "given", *rule.slots()}
+    formed = mistake not in ("missing", "type", "format")  # a value of another form has no sides and no items
+    match rule:
+        case Choice():
+            return names | {"quoted"}
+        case Pixels() if formed:
+            return names | {"width", "height", "area"}
+        case Messages() if formed:
+            return names | {"count"}
+        case Assets() if formed:
+            return names | {"count", "index"}
+    return names
 
 
 def _quoted(values: Iterable[str]) -> str:

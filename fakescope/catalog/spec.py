@@ -17,6 +17,7 @@ __all__ = [
     "Constraint",
     "Failure",
     "Field",
+    "Free",
     "Limits",
     "Media",
     "ModelSpec",
@@ -112,6 +113,8 @@ class Constraint(NamedTuple):
     limit: int
     value: object
     says: str
+    basis: str
+    source: Source
 
 
 BEFORE_FIELDS = frozenset(("ignored", "first_active", "required"))
@@ -144,6 +147,15 @@ class Price(NamedTuple):
 
     when: Mapping[str, object]
     cny: Decimal
+    unit: str
+    basis: str
+    source: Source
+
+
+class Free(NamedTuple):
+    """What a new account has for nothing: so many of `unit` (second, image)."""
+
+    amount: int
     unit: str
     basis: str
     source: Source
@@ -194,7 +206,7 @@ class Alias(NamedTuple):
 
 
 class ModelSpec(NamedTuple):
-    """Everything known about one model.
+    """Everything known about one model. `checked` is the day on which its documents were read, if that was noted.
 
     `nested`, `empties` and `references` are positions of fields that need more than a look at their place, and
     `between` those constraints that are checked after the fields: found once, because every submission asks.
@@ -234,10 +246,11 @@ class ModelSpec(NamedTuple):
     usage: tuple[Node, ...]
     prices: tuple[Price, ...]
     trial_only: bool
-    free: Mapping[str, int]
+    free: Free | None
     aliases: tuple[Alias, ...]
     basis: str
     source: Source
+    checked: str
 
     def shows(self, fact: str) -> bool:
         """Whether this fact is anywhere in the output."""

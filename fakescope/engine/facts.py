@@ -100,7 +100,7 @@ def _value_of(node: Node, spec: ModelSpec) -> Fact:
         case "value":
             value = _at(node.at)
             words = node.words
-            return _cast(value if words is None else lambda task, n, link: words[value(task, n, link)], node.cast)
+            return _cast(value if words is None else lambda task, n, link: words.get(value(task, n, link)), node.cast)
         case "seconds_of":
             return _cast(_file_seconds(spec, node.at), node.cast)
     one = _object(node.children, spec)
@@ -293,7 +293,7 @@ def _box_ratio(spec: ModelSpec) -> Fact:
     at = spec.position["input.ext_bbox"]
     rule = spec.fields[at].rule
     assert isinstance(rule, Box)
-    return lambda task, _n, _link: rule.ratio_of(task.values[at])
+    return lambda task, _n, _link: None if (box := task.values[at]) is None else rule.ratio_of(box)
 
 
 def _wide_box(spec: ModelSpec) -> Fact:

@@ -6,15 +6,20 @@ Method, key and JSON come earlier, where bytes are read (`wire`); the rate comes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from reprlib import repr as shortened  # a body may be nested more deeply than repr can follow
 
+from fakescope.catalog.rules import Assets
 from fakescope.catalog.spec import ModelSpec
 from fakescope.engine.task import Account, Draft
 from fakescope.engine.vendor_error import VendorError
 
-__all__ = ["CHECKS", "check", "is_synchronous", "model_of", "most_like", "nearest"]
+__all__ = ["CHECKS", "check", "is_synchronous", "kin", "model_of", "most_like", "nearest", "newest_like"]
+
+
+_DATE, _VERSION = r"-?\d{4}-\d\d-\d\d", r"\d+\.\d+|(?<=-v)\d+|(?<=gen)\d+"  # in the name of a model
 
 
 def model_of(draft: Draft) -> str:
@@ -51,6 +56,48 @@ def most_like(given: str, known: Iterable[str]) -> str:
     """The known name that is most similar, the newest of equals, or nothing if none is."""
     found = get_close_matches(given[:80], sorted(known, reverse=True), n=1, cutoff=0.5)
     return found[0] if found else ""
+
+
+def kin(given: str, known: Iterable[str]) -> str:
+    """The known name that is most similar where versions do not count, or nothing if none is.
+
+    A new version of a model for pictures is more like the last one than like a film model of the same version.
+    """
+    of_stem: dict[str, list[str]] = {}
+    for name in known:
+        of_stem.setdefault(_stem(name), []).append(name)
+    stem = most_like(_stem(given[:80]), of_stem)
+    return max(of_stem[stem], key=lambda name: (_similarity(given[:80], name), name)) if stem else ""
+
+
+def newest_like(given: str, like: ModelSpec, family: Iterable[ModelSpec]) -> ModelSpec:
+    """The newest model of the family that takes the same requests as `like`; of equals the most similar to `given`.
+
+    Newer is a higher version in the name, then a later date in it, then being in more regions.
+    """
+    peers = [spec for spec in family if _requests(spec) == _requests(like)]
+    return max(peers, key=lambda spec: (*_age(spec.name), len(spec.regions), _similarity(given, spec.name)))
+
+
+def _requests(spec: ModelSpec) -> tuple[object, ...]:
+    """What a request has to be: where it goes, what it must have in its input, and files of which types."""
+    needs = [field.path for field in spec.fields if field.required and field.path.startswith("input.")]
+    types = [(field.path, *field.rule.types) for field in spec.fields if isinstance(field.rule, Assets)]
+    return spec.path, spec.sync_path, spec.mode, needs, types
+
+
+def _age(name: str) -> tuple[list[int], str]:
+    """Version and date in a name: `[2, 7]` and `2026-04-25`."""
+    date, version = re.search(_DATE, name), re.search(_VERSION, name)
+    return [int(part) for part in version[0].split(".")] if version else [], date[0] if date else ""
+
+
+def _stem(name: str) -> str:
+    return re.sub(f"{_DATE}|{_VERSION}", "", name)
+
+
+def _similarity(given: str, name: str) -> float:
+    return SequenceMatcher(None, given, name).ratio()
 
 
 def _no_such_model(spec: ModelSpec | None, account: Account, draft: Draft, names: Iterable[str]) -> VendorError:

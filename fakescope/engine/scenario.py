@@ -39,7 +39,13 @@ def outcome_of(values: tuple[Any, ...], texts: Texts) -> Outcome:
         return ENDLESS
     partial = None
     if (kept := _number(marks.get("partial", ""))) is not None:
-        partial = Partial(int(kept), texts.blocked.code, texts.blocked.message)
+        blocked = texts.blocked
+        if kept < 1:  # nothing is left to show, as where every result was blocked
+            hint = "The request ordered this with [fakescope:partial=0]."
+            return Outcome(
+                Problem(blocked.code, blocked.message, "test_prompt:partial", hint, blocked.basis), run_s=seconds
+            )
+        partial = Partial(int(kept), blocked.code, blocked.message)
     return Outcome(run_s=seconds, partial=partial, rejected="reject" in marks)
 
 

@@ -67,13 +67,17 @@ class Draft(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """What is wrong with a draft's fields: code and text of the vendor's; rule, hint and basis of ours."""
+    """What is wrong with a draft's fields: code and text of the vendor's; rule, hint and basis of ours.
+
+    `is_missing`: something that must be there is not, as opposed to being there and wrong.
+    """
 
     code: str
     message: str
     rule: str
     hint: str
     basis: str
+    is_missing: bool = False
 
 
 class Submission(NamedTuple):

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from reprlib import repr as shortened
 from typing import Any
 
+from fakescope.catalog.between import in_english
 from fakescope.catalog.rules import Assets, ListRule, MediaRule, Messages, Rule, details
-from fakescope.catalog.spec import Condition, Constraint, Field, ModelSpec, ProblemText
+from fakescope.catalog.spec import BASES, Condition, Constraint, Field, ModelSpec, ProblemText
 from fakescope.engine.task import Draft, Problem, Submission
 
 __all__ = ["problem_of", "validate"]
@@ -40,7 +41,7 @@ def validate(spec: ModelSpec, draft: Draft, text_of: TextOf, *, lenient: bool = 
     for i, value in enumerate(given):
         if value is None:
             if (i in spec.required or i in needed) and not lenient:
-                return problem_of(spec, fields[i], "missing", None, text_of)
+                return _missing(spec, i, given, text_of)
             continue
         rule = fields[i].rule
         mistake = rule.check(value)
@@ -59,8 +60,7 @@ def validate(spec: ModelSpec, draft: Draft, text_of: TextOf, *, lenient: bool = 
             uncut = {**uncut, i: value}
     for constraint in () if lenient else spec.between:
         if _applies(constraint, given, spec) and not _BETWEEN[constraint.kind](constraint, given):
-            field = spec.fields[constraint.fields[0]]
-            return problem_of(spec, field, constraint.says, given[constraint.fields[0]], text_of)
+            return _broken(constraint, spec, given[constraint.fields[0]], constraint.says, text_of)
     return Submission(tuple(values), uncut)
 
 
@@ -157,6 +157,24 @@ _BETWEEN: dict[str, Callable[[Constraint, Given], bool]] = {
 }
 
 
+def _missing(spec: ModelSpec, at: int, given: Given, text_of: TextOf) -> Problem:
+    """A field is not there that the model needs, or that a rule between fields asks for."""
+    field = spec.fields[at]
+    if field.required:
+        return problem_of(spec, field, "missing", None, text_of)
+    asking = [one for one in spec.constraints if one.kind == "required" and at in one.fields]
+    constraint = next((one for one in asking if _applies(one, given, spec)), asking[0])
+    return _broken(constraint._replace(fields=(at,)), spec, None, "missing", text_of)
+
+
+def _broken(constraint: Constraint, spec: ModelSpec, value: object, mistake: str, text_of: TextOf) -> Problem:
+    """A rule between fields is not kept: told of its first field, and no better known than the rule itself."""
+    problem = problem_of(spec, spec.fields[constraint.fields[0]], mistake, value, text_of)
+    basis = max(problem.basis, constraint.basis, key=BASES.index)
+    hint = f"{spec.name}: {in_english(constraint, spec)}."
+    return problem._replace(hint=hint, basis=basis, is_missing=problem.is_missing or constraint.kind == "one_of")
+
+
 def problem_of(spec: ModelSpec, field: Field, mistake: str, value: object, text_of: TextOf) -> Problem:
     """The vendor's words for a mistake, and what the person who made it would want to know."""
     text = text_of(spec, field, mistake)
@@ -165,7 +183,8 @@ def problem_of(spec: ModelSpec, field: Field, mistake: str, value: object, text_
     basis = "seen" if spec.name in text.seen_for else text.basis
     what = "is missing" if value is None else f"is {_shown(value)!r}"
     hint = f"{field.path} {what}; {spec.name} takes {field.rule.allowed()}."
-    return Problem(text.code, text.message.format_map(slots), f"{field.path}:{mistake}", hint, basis)
+    rule = f"{field.path}:{mistake}"
+    return Problem(text.code, text.message.format_map(slots), rule, hint, basis, mistake == "missing")
 
 
 def _shown(value: object) -> str:

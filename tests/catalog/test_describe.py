@@ -106,6 +106,60 @@ def test_a_price_says_when_it_holds_and_where_it_stands(catalog: Catalog) -> Non
     assert [row["when"] for row in turbo["prices"]] == ["always"]
 
 
+def test_a_model_says_what_holds_between_its_fields(catalog: Catalog) -> None:
+    assert described(catalog, "wan2.6-r2v")["between fields"] == [
+        {
+            "rule": "input.reference_video_urls is ignored while input.reference_urls is given",
+            "basis": "inferred",
+        },
+        {
+            "rule": "at least one of input.reference_urls and input.reference_video_urls must be given",
+            "basis": "documented",
+        },
+    ]
+    assert described(catalog, "wan2.2-t2v-plus")["between fields"] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "result"),
+    [
+        ("wan2.2-t2v-plus", "mp4, 30 frames/s, no sound"),
+        ("wan2.5-t2v-preview", "mp4, 30 frames/s, with sound if parameters.audio is true"),
+        ("wan2.2-s2v", "mp4, 30 frames/s, with sound"),
+        ("emo-v1", "mp4, 15 frames/s, with sound"),
+        ("wan2.6-t2i", "png"),
+        ("emo-detect-v1", "no file"),
+    ],
+)
+def test_a_model_says_what_it_makes(catalog: Catalog, name: str, result: str) -> None:
+    assert described(catalog, name)["result"] == result
+
+
+@pytest.mark.parametrize(
+    ("name", "free"),
+    [
+        ("wan2.2-kf2v-flash", "50 seconds (documented)"),
+        ("wan2.6-t2v-us", "no seconds (inferred)"),
+        ("wan2.2-s2v-detect", "200 images (documented)"),
+        ("wan3.0-video", "not known"),
+    ],
+)
+def test_a_model_says_what_is_free_at_first(catalog: Catalog, name: str, free: str) -> None:
+    assert described(catalog, name)["free quota"] == free
+
+
+def test_a_model_says_when_its_documents_were_read(catalog: Catalog) -> None:
+    assert described(catalog, "wan2.6-t2v")["read on"] == "2026-02-09"
+
+
+def test_the_document_has_every_rule_between_fields(catalog: Catalog) -> None:
+    text = describe.markdown(catalog)
+
+    for spec in catalog.specs():
+        for row in described(catalog, spec.name)["between fields"]:
+            assert f"| {row['rule']} | {row['basis']} |" in text
+
+
 def test_a_lane_without_slots_runs_any_number(catalog: Catalog) -> None:
     spec = catalog.find("wan2.6-t2v")
     assert spec is not None

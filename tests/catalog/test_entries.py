@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterator
+from datetime import date
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,9 @@ from fakescope.catalog.rules import (
     Reference,
     Rule,
     Text,
+    sayable,
 )
-from fakescope.catalog.spec import BASES, FACTS, Constraint, Field, ModelSpec, Node, Price, Source
+from fakescope.catalog.spec import BASES, FACTS, Constraint, Field, Free, ModelSpec, Node, Price, Source
 
 CATALOG = load()
 every_model = pytest.mark.parametrize("spec", CATALOG.specs(), ids=lambda spec: spec.name)
@@ -219,9 +221,22 @@ def test_everything_about_a_model_says_how_it_is_known(spec: ModelSpec) -> None:
     assert_provenance(spec.basis, spec.source)
     assert_provenance(spec.limits.basis, spec.limits.source)
     assert spec.pace.basis in BASES
-    rows: list[Field | Price] = [*spec.fields, *spec.prices]
+    rows: list[Field | Price | Constraint | Free] = [*spec.fields, *spec.prices, *spec.constraints, *spec.between]
+    rows += [spec.free] if spec.free is not None else []
     for row in rows:
         assert_provenance(row.basis, row.source)
+
+
+@every_model
+def test_it_is_noted_when_the_documents_were_read(spec: ModelSpec) -> None:
+    assert date(2026, 1, 1) <= date.fromisoformat(spec.checked)
+
+
+@every_model
+def test_what_is_free_is_sold_by_the_same_unit(spec: ModelSpec) -> None:
+    if spec.free is not None:
+        assert spec.free.amount >= 0
+        assert {price.unit for price in spec.prices} <= {spec.free.unit}
 
 
 @pytest.mark.parametrize("name", CATALOG.refusals)
@@ -291,6 +306,14 @@ def test_every_mistake_has_words_that_can_be_filled_in(spec: ModelSpec) -> None:
         for mistake in mistakes:
             message = CATALOG.problem(spec, field, mistake).message
             assert slots_in(message) <= slots_of(field, mistake), (field.path, mistake)
+
+
+@every_model
+def test_every_rule_knows_its_mistakes(spec: ModelSpec) -> None:
+    for field in spec.fields:
+        assert set(field.rule.mistakes()) == set(mistakes_of(field.rule)), field.path
+        for mistake in ("missing", *field.rule.mistakes()):
+            assert sayable(field.rule, mistake) == slots_of(field, mistake), (field.path, mistake)
 
 
 @every_model

@@ -115,7 +115,7 @@ def where_shown() -> Callable[[ModelSpec, str], str]:
     """Where a wrong field shows: it is refused, or fails its task a moment later, as the family says."""
 
     def where(spec: ModelSpec, mistake: str) -> str:
-        missing = spec.problems == "presence" and mistake == "missing"
+        missing = spec.problems == "presence" and mistake in ("missing", "one_of")
         return "submit" if spec.problems == "submit" or missing else "task"
 
     return where

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from fakescope.catalog import Catalog
-from fakescope.catalog.spec import ModelSpec
+from fakescope.catalog.between import SENTENCES, in_english
+from fakescope.catalog.families import _CONSTRAINTS
+from fakescope.catalog.spec import ModelSpec, ProblemText
 from fakescope.engine.task import Draft, Problem, Submission
 from fakescope.engine.validation import validate
 
@@ -218,6 +220,112 @@ def test_a_constraint_applies_while_all_its_conditions_hold(
 
 def test_a_condition_on_a_value_of_a_wrong_type_breaks_nothing(taken: Taken) -> None:
     assert taken(REQUIRED, mode=["fancy"]) == "input.mode:type"
+
+
+# -- in English, and how well it is known
+
+
+@pytest.mark.parametrize(
+    ("constraint", "told"),
+    [
+        (IGNORED, "input.a and parameters.n are ignored while input.b is given"),
+        (REQUIRED, "input.a must be given while input.mode is fancy"),
+        (ONE_OF, "at least one of input.a and input.b must be given"),
+        (EXCLUDES, "at most one of input.a and input.b may be given"),
+        (SAME_LENGTH, "parameters.more and parameters.others must have equally many items where given"),
+        (MOST_ITEMS, "parameters.more and parameters.others may have at most 3 items together"),
+        (MOST_CHARS, "input.a and input.b may have at most 5 characters together"),
+        (MOST_OF, "parameters.more may have x at most once"),
+        (MOST_OF.replace("limit = 1", "limit = 2"), "parameters.more may have x at most 2 times"),
+        ('{ kind = "most_items", fields = ["parameters.more"], limit = 1 }', "parameters.more may have at most 1 item"),
+        (
+            FIRST_ACTIVE,
+            "of these only the first counts that differs from its default: "
+            "input.mode; parameters.left and parameters.right; parameters.n",
+        ),
+        (
+            '{ kind = "required", fields = ["input.a"], absent = ["input.b"], '
+            'is_not = { "input.mode" = ["odd", "plain"] } }',
+            "input.a must be given while input.b is not given and input.mode is not odd or plain",
+        ),
+        (
+            '{ kind = "ignored", fields = ["input.a"], is = { "parameters.n" = 3, "parameters.left" = 0 } }',
+            "input.a is ignored while parameters.n is 3 and parameters.left is 0",
+        ),
+    ],
+)
+def test_a_constraint_reads_as_english(make_spec: Callable[[str], ModelSpec], constraint: str, told: str) -> None:
+    spec = make_spec(f"constraints = [{constraint}]\n{FIELDS}")
+    (read,) = (*spec.constraints, *spec.between)
+
+    assert in_english(read, spec) == told
+
+
+def test_every_kind_of_constraint_can_be_said() -> None:
+    assert SENTENCES.keys() == set(_CONSTRAINTS)
+
+
+SEEN, DOCUMENTED, INFERRED = "seen", "documented", "inferred"
+
+
+@pytest.mark.parametrize(
+    ("constraint", "given"),
+    [
+        (ONE_OF, {}),
+        (REQUIRED, {"mode": "fancy"}),
+        (EXCLUDES, {"a": "A fox", "b": "A fox"}),
+    ],
+)
+@pytest.mark.parametrize(
+    ("text", "rule", "refusal"),
+    [
+        (SEEN, DOCUMENTED, DOCUMENTED),
+        (SEEN, INFERRED, INFERRED),
+        (DOCUMENTED, SEEN, DOCUMENTED),
+        (DOCUMENTED, INFERRED, INFERRED),
+        (INFERRED, DOCUMENTED, INFERRED),
+        (SEEN, SEEN, SEEN),
+    ],
+)
+def test_a_refusal_is_no_better_known_than_the_rule_between_fields(
+    make_spec: Callable[[str], ModelSpec], constraint: str, given: dict[str, Any], text: str, rule: str, refusal: str
+) -> None:
+    based = constraint.replace("kind", f'basis = "{rule}", kind', 1)
+    spec = make_spec(f"constraints = [{based}]\n{FIELDS}")
+    words = ProblemText("words", "Code", "{field} is wrong", text, frozenset(), spec.source)
+
+    problem = validate(spec, Draft(spec.path, True, False, {"input": given}), lambda *_: words)
+
+    assert isinstance(problem, Problem)
+    assert problem.basis == refusal
+    (read,) = (*spec.constraints, *spec.between)
+    assert problem.hint == f"test-model: {in_english(read, spec)}."
+
+
+def test_a_constraint_has_basis_and_source_of_its_own_or_its_models(make_spec: Callable[[str], ModelSpec]) -> None:
+    own = EXCLUDES.replace("kind", 'basis = "documented", source = { document = "A letter" }, kind', 1)
+    spec = make_spec(f"constraints = [{ONE_OF}, {own}]\n{FIELDS}")
+
+    assert [(one.basis, one.source.document) for one in spec.between] == [
+        ("inferred", "none"),
+        ("documented", "A letter"),
+    ]
+
+
+def test_what_a_constraint_asks_for_is_missing_where_the_others_are_wrong(
+    make_spec: Callable[[str], ModelSpec], catalog: Catalog
+) -> None:
+    spec = make_spec(f"constraints = [{REQUIRED}, {ONE_OF}, {EXCLUDES}]\n{FIELDS}")
+
+    def is_missing(given: dict[str, Any]) -> bool:
+        problem = validate(spec, Draft(spec.path, True, False, {"input": given}), catalog.problem)
+        assert isinstance(problem, Problem)
+        return problem.is_missing
+
+    assert is_missing({})
+    assert is_missing({"mode": "fancy"})
+    assert not is_missing({"a": "A fox", "b": "A fox"})
+    assert not is_missing({"a": "far too long a text"})
 
 
 # -- which is told

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fakescope.catalog import Catalog
-from fakescope.engine.gate import CHECKS, check, model_of, nearest
+from fakescope.engine.gate import CHECKS, check, kin, model_of, nearest, newest_like
 from fakescope.engine.task import Account, Draft
 from fakescope.engine.vendor_error import VendorError
 
@@ -190,3 +190,36 @@ def test_every_refusal_of_a_test_key_is_in_the_catalogue(catalog: Catalog) -> No
 def test_the_nearest_name_is_offered_only_if_it_is_near() -> None:
     assert nearest("apple", ["ample", "pear"]) == " Did you mean ample?"
     assert nearest("apple", ["zzz"]) == ""
+
+
+# -- what an unknown model is treated like
+
+
+@pytest.mark.parametrize(
+    ("given", "family", "like"),
+    [
+        ("wan2.2-i2v-plus2", "image-to-video", "wan2.6-i2v-flash"),  # not wan2.2-i2v-plus
+        ("wanx2.3-t2i-turbo", "text-to-image", "wan2.5-t2i-preview"),  # not wanx2.1-t2i-turbo
+        ("wan2.7-t2i", "message-image-generation", "wan2.7-image"),  # not wan2.7-t2v, which makes films
+        ("wan2.8-t2v", "video-from-media", "wan2.7-t2v-2026-06-12"),  # of three with that version
+        ("wan2.8-videoedit", "video-from-media", "wan2.7-videoedit"),  # takes other files than wan2.7-i2v-2026-04-25
+        ("happyhorse-2.0-i2v", "happyhorse-video", "happyhorse-1.1-i2v"),
+        ("happyhorse-2.0-video-edit", "happyhorse-video", "happyhorse-1.0-video-edit"),
+        ("emo-v2", "emo", "emo-v1"),
+        ("emo-detect-v2", "emo", "emo-detect-v1"),  # another endpoint
+        ("animate-anyone-gen3", "animate-anyone", "animate-anyone-gen2"),
+        ("qwen-image-3.0", "synchronous-image-generation", "qwen-image-2.0-pro-2026-06-22"),
+        ("wan2.6-i2vx", "image-to-video", "wan2.6-i2v"),  # wan2.6-i2v-us is in fewer regions
+    ],
+)
+def test_an_unknown_name_is_like_the_newest_of_its_family(catalog: Catalog, given: str, family: str, like: str) -> None:
+    similar = catalog.find(kin(given, catalog.names))
+    assert similar is not None
+
+    assert similar.family == family
+    assert newest_like(given, similar, catalog.family(family)).name == like
+
+
+@pytest.mark.parametrize("given", ["zzzzzzzz", "2.6", "", "é" * 200])
+def test_a_name_like_no_other_has_no_kin(catalog: Catalog, given: str) -> None:
+    assert kin(given, catalog.names) == ""

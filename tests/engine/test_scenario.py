@@ -78,12 +78,23 @@ def test_a_mark_that_is_none_is_part_of_the_prompt(catalog: Catalog, mark: str) 
     assert outcome_of((f"A fox [fakescope:{mark}]",), catalog) == SUCCESS
 
 
-@pytest.mark.parametrize("kept", [0, 2])
+@pytest.mark.parametrize("kept", [1, 2])
 def test_partial_leaves_only_the_first_results(catalog: Catalog, kept: int) -> None:
     """Model Studio error codes: what stands in place of an image that was blocked."""
     blocked = Partial(kept, "DataInspectionFailed", "Output data may contain inappropriate content.")
 
     assert outcome_of((f"[fakescope:partial={kept}]",), catalog) == Outcome(partial=blocked)
+
+
+@pytest.mark.parametrize("kept", ["0", "0.5"])
+def test_partial_that_leaves_nothing_fails_the_task(catalog: Catalog, kept: str) -> None:
+    """A task of which some images were blocked has SUCCEEDED (Wan text-to-image V2 API reference): not all of them."""
+    outcome = outcome_of((f"[fakescope:partial={kept}][fakescope:seconds=3]",), catalog)
+
+    assert outcome.problem is not None
+    assert (outcome.problem.code, outcome.problem.rule) == ("DataInspectionFailed", "test_prompt:partial")
+    assert outcome.problem.message == "Output data may contain inappropriate content."
+    assert (outcome.partial, outcome.run_s) == (None, 3.0)
 
 
 def test_partial_goes_with_seconds(catalog: Catalog) -> None:

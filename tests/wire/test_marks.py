@@ -244,6 +244,24 @@ async def test_mark_partial_makes_only_the_first_results(hasty: Any) -> None:
     assert body["usage"] == {"image_count": 2}
 
 
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [
+        ("wan2.6-t2v", "/api/v1/services/aigc/video-generation/video-synthesis"),  # a single plain result
+        ("wan2.2-t2i-plus", "/api/v1/services/aigc/text2image/image-synthesis"),
+    ],
+)
+async def test_mark_partial_0_fails_the_task_and_shows_no_result(hasty: Any, model: str, path: str) -> None:
+    task_id = await hasty.accepted("A heron [fakescope:partial=0]", model=model, path=path)
+    body = await hasty.poll(task_id)
+
+    output = body["output"]
+    assert (output["task_status"], output["code"]) == ("FAILED", "DataInspectionFailed")
+    assert output["message"] == "Output data may contain inappropriate content."
+    assert "http" not in str(body)
+    assert "usage" not in body
+
+
 async def test_results_that_were_made_can_be_fetched(hasty: Any) -> None:
     model, path = "wan2.2-t2i-plus", "/api/v1/services/aigc/text2image/image-synthesis"
 

@@ -519,6 +519,31 @@ async def test_presence_refuses_what_is_missing(hasty: Any) -> None:
     assert (answer.status_code, answer.json()["message"]) == (400, "input.prompt should not be null")
 
 
+async def test_presence_refuses_what_is_missing_among_several(hasty: Any) -> None:
+    """Image background generation API reference: a prompt, a reference picture, or both."""
+    path = "/api/v1/services/aigc/background-generation/generation"
+    answer = await hasty.submit(
+        path=path, model="wanx-background-generation-v2", input={"base_image_url": "https://h/a.png"}
+    )
+
+    assert answer.status_code == 400
+    assert answer.headers["x-fakescope-rule"] == "input.ref_prompt:one_of"
+    assert answer.headers["x-fakescope-hint"] == (
+        "wanx-background-generation-v2: at least one of input.ref_prompt and input.ref_image_url must be given."
+    )
+
+
+async def test_a_rule_between_fields_says_how_it_is_known(amended_caller: Any) -> None:
+    old = '{ kind = "one_of",'
+    inferred = amended_caller("models/reference-to-video.toml", old, f'{old} basis = "inferred",', errors="early")
+
+    answer = await inferred.submit("A heron", model="wan2.6-r2v")
+
+    assert answer.status_code == 400
+    assert answer.headers["x-fakescope-rule"] == "input.reference_urls:one_of"
+    assert answer.headers["x-fakescope-basis"] == "inferred"
+
+
 async def test_presence_fails_the_task_for_what_is_wrong(hasty: Any) -> None:
     task_id = await hasty.accepted(model="wan2.2-t2i-plus", path=IMAGES, parameters={"n": 5})
 
