@@ -22,12 +22,14 @@ from fakescope.catalog.rules import (
     MediaRule,
     Messages,
     Number,
+    ObjectRule,
     Pixels,
     Rule,
     Text,
 )
 from fakescope.catalog.spec import Constraint, Field, ModelSpec
 from fakescope_contracts.bodies import (
+    CHANGING,
     Drafting,
     Given,
     Problem,
@@ -37,7 +39,7 @@ from fakescope_contracts.bodies import (
     ignored_in,
     problems_of,
 )
-from fakescope_contracts.values import Mistake, accepted, address, asset, message, refused, whole
+from fakescope_contracts.values import Mistake, accepted, address, asset, filling, message, refused, whole
 
 __all__ = ["BrokenBody", "Case", "boundary_cases", "broken_bodies", "smallest_body", "valid_bodies"]
 
@@ -104,8 +106,8 @@ def _values(rule: Rule, reference: str = "") -> st.SearchStrategy[Any]:
     """What a rule accepts: edges and anything between them."""
     edges = st.sampled_from(accepted(rule, reference))
     match rule:
-        case Text(max_chars=most, not_blank=not_blank):
-            texts = st.text(min_size=1, max_size=min(most or 20, 20))
+        case Text(max_chars=most, not_blank=not_blank, counts=counts):
+            texts = st.text(min_size=1, max_size=min((most or 20) // (1 + (counts == "widths")), 20))
             return edges | (texts.filter(str.strip) if not_blank else texts)
         case Integer(values=None, bounds=bounds):
             low, high = whole(bounds)
@@ -122,6 +124,8 @@ def _values(rule: Rule, reference: str = "") -> st.SearchStrategy[Any]:
             low, high = whole(rule.bounds)
             lists = st.lists(_values(rule.item), min_size=max(low or 0, 1), max_size=3 if high is None else high)
             return edges | lists
+        case ObjectRule(keys=keys):
+            return st.fixed_dictionaries({key: _values(inner) for key, inner in keys.items()})
         case Box(ratios=()):
             return edges | st.builds(
                 lambda x, y, w, h: [x, y, x + w, y + h], *[st.integers(0, 999), st.integers(1, 999)] * 2
@@ -136,7 +140,8 @@ def _values(rule: Rule, reference: str = "") -> st.SearchStrategy[Any]:
 
 
 def _files(rule: Assets, assets: list[dict[str, Any]]) -> st.SearchStrategy[list[dict[str, Any]]]:
-    return st.tuples(*[_values(rule.url) for _ in assets]).map(
+    files = [_values(rule.files.get(one["type"], rule.url)) for one in assets]
+    return st.tuples(*files).map(
         lambda urls: [asset(rule, one["type"], url) for one, url in zip(assets, urls, strict=True)]
     )
 
@@ -247,7 +252,7 @@ def _with_mistake(drafting: Drafting, at: int, mistake: Mistake, *, null: bool =
 
 def _breaking(drafting: Drafting, constraint: Constraint) -> Iterator[BrokenBody]:
     """The body with that constraint broken, once for each field that it requires."""
-    if constraint.kind in ("ignored", "first_active"):
+    if constraint.kind in CHANGING:
         return
     spec, fields = drafting.spec, constraint.fields
     drafting.broken = constraint
@@ -261,7 +266,9 @@ def _breaking(drafting: Drafting, constraint: Constraint) -> Iterator[BrokenBody
         ]
     else:
         drafting.without |= _break(drafting, constraint)
-        tries = [(drafting.settle(), Problem(spec.fields[fields[0]].path, constraint.says))]
+        settled = drafting.settle()
+        broken = [problem for problem, one in problems_of(spec, settled) if one is constraint]
+        tries = [(settled, problem) for problem in broken]
     for given, problem in tries:
         if [found for found, _ in problems_of(spec, given)] == [problem]:
             yield BrokenBody(body_of(spec, given), *problem)
@@ -270,6 +277,9 @@ def _breaking(drafting: Drafting, constraint: Constraint) -> Iterator[BrokenBody
 def _break(drafting: Drafting, constraint: Constraint) -> set[int]:
     """Give values that break the constraint, and say which fields have to stay out."""
     first, limit = constraint.fields[0], constraint.limit
+    if constraint.kind == "narrowed" or max(constraint.fields) >= len(drafting.spec.fields):
+        drafting.break_among(constraint)
+        return set()
     rule = drafting.spec.fields[first].rule
     if constraint.kind == "one_of":
         for at in constraint.fields:
@@ -282,7 +292,9 @@ def _break(drafting: Drafting, constraint: Constraint) -> set[int]:
     for at in constraint.fields:
         drafting.given.pop(at, None)
     if constraint.kind == "most_chars":
-        drafting.give(first, "a" * (limit + 1))
+        assert isinstance(rule, Text), constraint
+        for n, at in enumerate(constraint.fields):
+            drafting.give(at, filling(rule.counts, (limit + 1 + n) // len(constraint.fields)))
         return set()
     assert isinstance(rule, ListRule), constraint
     if constraint.kind == "same_length":

@@ -161,6 +161,8 @@ def _rule(row: Table, tiers: Mapping[str, tuple[str, ...]]) -> Rule:
             )
         case "number":
             return rules.Number(bounds=row.bounds())
+        case "boolean":
+            return rules.Boolean(values=tuple(row.take("values", list, [True, False])))
         case "choice":
             return rules.Choice(values=row.words("values"))
         case "size":
@@ -189,6 +191,7 @@ def _rule(row: Table, tiers: Mapping[str, tuple[str, ...]]) -> Rule:
                 count=row.bounds("count"),
                 needs=row.words("needs", []),
                 apart=row.take("apart", dict, {}),
+                beside=row.take("beside", dict, {}),
                 files=dict(_files(row.table("files", {}), counts)),
             )
         case "list":

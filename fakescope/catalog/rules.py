@@ -191,16 +191,21 @@ class Text:
 
 
 class Boolean(_Plain):
-    """true or false."""
+    """true or false, or only one of them."""
 
-    __slots__ = ()
+    __slots__ = ("values",)
     kind = "boolean"
 
+    def __init__(self, *, values: tuple[bool, ...] = (True, False)) -> None:
+        self.values = values
+
     def check(self, value: object) -> str | None:
-        return None if value is True or value is False else "type"
+        if value is not True and value is not False:
+            return "type"
+        return None if value in self.values else "choice"
 
     def allowed(self) -> str:
-        return "true or false"
+        return " or ".join(str(value).lower() for value in self.values)
 
 
 class Integer:
@@ -584,11 +589,11 @@ class Messages(_Plain):
 class Assets(_Plain):
     """A list of `{"type": …, "url": …}`: how many of each type, and how many in all.
 
-    At least one type of `needs` must be there; `apart` says which types a type cannot stand beside. Files of a type in
-    `files` have a rule of their own.
+    At least one type of `needs` must be there. `beside` says of which types a type needs one, and `apart` which it
+    cannot stand beside. Files of a type in `files` have a rule of their own.
     """
 
-    __slots__ = ("apart", "count", "files", "needs", "types", "url")
+    __slots__ = ("apart", "beside", "count", "files", "needs", "types", "url")
     kind = "assets"
 
     def __init__(
@@ -599,10 +604,11 @@ class Assets(_Plain):
         count: Bounds,
         needs: tuple[str, ...] = (),
         apart: Mapping[str, Sequence[str]] | None = None,
+        beside: Mapping[str, Sequence[str]] | None = None,
         files: Mapping[str, MediaRule] | None = None,
     ) -> None:
         self.url, self.types, self.count, self.needs, self.apart = url, types, count, needs, apart or {}
-        self.files = files or {}
+        self.beside, self.files = beside or {}, files or {}
 
     def check(self, value: object) -> str | None:
         if type(value) is not list or not all(isinstance(item, dict) for item in value):
@@ -617,6 +623,8 @@ class Assets(_Plain):
         if any(word in found and other in found for word, others in self.apart.items() for other in others):
             return "apart"
         if self.needs and not any(word in found for word in self.needs):
+            return "needs"
+        if any(word in found and not any(map(found.count, others)) for word, others in self.beside.items()):
             return "needs"
         return next((mistake for item in value if (mistake := self._url(item["type"], item.get("url")))), None)
 
@@ -713,8 +721,8 @@ def details(rule: Rule, value: object) -> dict[str, object]:
     assets; {index} of the first asset whose type is wrong.
     """
     match rule, value:
-        case Choice(), _:
-            return {"quoted": _quoted(rule.values)}
+        case Choice() | Integer() | Boolean(), _:
+            return {"quoted": _quoted(rule.values or ())}
         case Pixels(), str() if sides := rule.sides(value):
             return {"width": sides[0], "height": sides[1], "area": sides[0] * sides[1]}
         case Messages(), [{"content": list(content)}]:
@@ -736,7 +744,7 @@ def is_video(address: str) -> bool:
     return path.rpartition(".")[2].lower() in _VIDEOS
 
 
-def _quoted(values: Iterable[str]) -> str:
+def _quoted(values: Iterable[object]) -> str:
     """'a', 'b' or 'c', as the vendor's newer services write it."""
     names = [repr(value) for value in values]
     return " or ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
