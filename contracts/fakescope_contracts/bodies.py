@@ -178,8 +178,8 @@ def _after_the_first_active(constraint: Constraint, spec: ModelSpec, seen: Given
 class Drafting:
     """Values that are changed until they keep every rule between fields.
 
-    `pick` gives a value for a field, `choose` one of several values. Fields in `fixed` keep their values and must
-    count; fields in `without` stay out; the constraint `broken` is left as it is.
+    `pick` gives a value for a field, `choose` one of several values. Fields in `fixed` must be there and count, and
+    those of them in `exact` keep their values; fields in `without` stay out; the constraint `broken` is left as it is.
     """
 
     def __init__(
@@ -187,6 +187,7 @@ class Drafting:
     ) -> None:
         self.spec, self._pick, self._choose, self.given = spec, pick, choose, given
         self.fixed: set[int] = set()
+        self.exact: set[int] = set()
         self.without: set[int] = set()
         self.broken: Constraint | None = None
 
@@ -195,6 +196,8 @@ class Drafting:
         if value is not None or not _is_there(self.given, at):
             self.given[at] = self._pick(self.spec.fields[at]) if value is None else value
         self.fixed.add(at)
+        if value is not None:
+            self.exact.add(at)
 
     def settle(self) -> Given:
         """Change what has to be changed, a step at a time. Raises ValueError if no body is left."""
@@ -247,6 +250,7 @@ class Drafting:
             return False
         if at not in self.fixed or at not in self.given:
             self.give(at, self._choose(fitting))
+        self.exact.add(at)
         return True
 
     def _decide_among(self, condition: Condition, wanted: bool) -> bool:
@@ -258,8 +262,9 @@ class Drafting:
 
         if owner in self.given and fits(self.given[owner]):
             self.fixed.add(owner)
+            self.exact.add(owner)
             return True
-        if owner in self.fixed or owner in self.without:
+        if owner in self.exact or owner in self.without:
             return not wanted and owner in self.without and condition.test != "absent"
         fitting = [value for value in self._candidates(owner, [condition.at]) if fits(value)]
         if fitting:
@@ -276,7 +281,7 @@ class Drafting:
     def break_among(self, constraint: Constraint) -> None:
         """Break a constraint on parts, or on a narrower rule, by a value that is right by itself, if there is one."""
         for owner in dict.fromkeys(map(self.spec.place_of, constraint.fields)):
-            for value in [] if owner in self.fixed else self._candidates(owner, constraint.fields):
+            for value in [] if owner in self.exact else self._candidates(owner, constraint.fields):
                 if any(one is constraint for _, one in problems_of(self.spec, self.given | {owner: value})):
                     self.give(owner, value)
                     return
@@ -284,8 +289,8 @@ class Drafting:
     def _mend_among(self, constraint: Constraint) -> None:
         """Keep a constraint on parts, or on a narrower rule, by other values, or else let it not apply."""
         for owner in dict.fromkeys(map(self.spec.place_of, constraint.fields)):
-            candidates = [] if owner in self.fixed else self._candidates(owner, constraint.fields)
-            candidates += [] if constraint.rule is None or owner in self.fixed else accepted(constraint.rule)
+            candidates = [] if owner in self.exact else self._candidates(owner, constraint.fields)
+            candidates += [] if constraint.rule is None or owner in self.exact else accepted(constraint.rule)
             good = [
                 value
                 for value in candidates

@@ -79,8 +79,8 @@ def accepted(rule: Rule, reference: str = "") -> list[Any]:
                 *([] if most is None else [filling(counts, most)]),
                 *([filling(counts, most + 1)] if most and too_long == "cut" else []),
             ]
-        case Boolean(values=values):
-            return sorted(values)
+        case Boolean():
+            return sorted(rule.values)
         case Choice(values=choices):
             return list(choices)
         case Integer(values=None, bounds=bounds, too_high=too_high):
@@ -108,8 +108,8 @@ def accepted(rule: Rule, reference: str = "") -> list[Any]:
         case Box():
             return list(_boxes(rule))
         case Messages():
-            counts = _ends(rule.images) if rule.images.high is not None else [0, 1, 2]
-            return [message(["a"], [address(rule.image)] * count) for count in counts]
+            some = _ends(rule.images) if rule.images.high is not None else [0, 1, 2]
+            return [message(["a"], [address(rule.image)] * count) for count in some]
         case Assets():
             return [[asset(rule, word) for word in words] for words in _lists_of_types(rule)]
         case Reference(prefix=prefix):
@@ -286,8 +286,8 @@ def mistake_in(rule: Rule, value: Any) -> str | None:
             return _mistake_in(rule, (int(width), int(height))) if height else "format"
         case Messages(images=images):
             return None if inside(images, len(part_of("image", value))) else "count"
-        case Boolean(values=values):
-            return None if value in values else "choice"
+        case Boolean():
+            return None if value in rule.values else "choice"
     raise AssertionError(f"a field is not narrowed to the kind {rule.kind}")
 
 

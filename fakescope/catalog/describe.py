@@ -15,8 +15,7 @@ def families(catalog: Catalog) -> dict[str, Any]:
     """Family title → its models, one row each."""
     rows: dict[str, Any] = {}
     for spec in catalog.specs():
-        everywhere = [spec.prices, *(terms.prices or () for terms in spec.elsewhere.values())]
-        prices = sorted({price.cny for some in everywhere for price in some})
+        prices = sorted({price.cny for price in spec.prices})
         shown = "–".join(str(price) for price in dict.fromkeys([prices[0], prices[-1]])) if prices else "unknown"
         row = {
             "model": spec.name,

@@ -23,6 +23,7 @@ from fakescope.catalog.rules import (
     MediaRule,
     Messages,
     Number,
+    ObjectRule,
     Pixels,
     Reference,
     Rule,
@@ -155,7 +156,7 @@ def possible(spec: ModelSpec, key: str) -> list[Any]:
 
 def leaves(nodes: tuple[Node, ...]) -> Iterator[Node]:
     for node in nodes:
-        if node.kind == "object":
+        if node.kind in ("object", "list"):
             yield from leaves(node.children)
         else:
             yield node
@@ -167,6 +168,8 @@ def objects(nodes: tuple[Node, ...]) -> Iterator[tuple[Node, ...]]:
     for node in nodes:
         if node.kind == "object":
             yield from objects(node.children)
+        for item in node.children if node.kind == "list" else ():
+            yield from objects(item.children)
 
 
 # -- what there is
@@ -296,9 +299,12 @@ def test_every_mistake_has_words_that_can_be_filled_in(spec: ModelSpec) -> None:
 @every_model
 def test_every_constraint_has_words_that_can_be_filled_in(spec: ModelSpec) -> None:
     for constraint in spec.between:
-        field = spec.fields[constraint.fields[0]]
-        message = CATALOG.problem(spec, field, constraint.says).message
-        assert slots_in(message) <= {"field", "path", "given", *field.rule.slots()}, constraint
+        field = spec.fields[spec.place_of(constraint.fields[0])]
+        field = field if constraint.rule is None else field._replace(rule=constraint.rule)
+        mistakes = [constraint.says] if constraint.says else mistakes_of(field.rule)
+        for mistake in mistakes:
+            message = CATALOG.problem(spec, field, mistake).message
+            assert slots_in(message) <= slots_of(field, mistake), (constraint, mistake)
 
 
 def slots_in(message: str) -> set[str]:
@@ -310,7 +316,7 @@ def slots_of(field: Field, mistake: str) -> set[str]:
     slots = {"field", "path", "given", *field.rule.slots()}
     formed = mistake not in ("missing", "type", "format")
     match field.rule:
-        case Choice():
+        case Choice() | Integer() | Boolean():
             return slots | {"quoted"}
         case Pixels() if formed:
             return slots | {"width", "height", "area"}
@@ -326,8 +332,12 @@ def mistakes_of(rule: Rule) -> Iterator[str]:
     match rule:
         case Text(not_blank=not_blank, too_long=too_long):
             yield from ["type"] + ["blank"] * not_blank + ["length"] * (too_long == "refuse")
-        case Boolean():
+        case Boolean(values=values):
+            yield from ["type"] + ["choice"] * (len(values) < 2)
+        case ObjectRule(keys=keys):
             yield "type"
+            for key in keys.values():
+                yield from mistakes_of(key)
         case Integer(values=values):
             yield from ("type", "range" if values is None else "choice")
         case Number():
@@ -368,7 +378,8 @@ def test_every_constraint_is_about_something(spec: ModelSpec) -> None:
         assert len(constraint.fields) >= least_fields(constraint), constraint
         assert bool(constraint.groups) == (constraint.kind == "first_active"), constraint
         assert (constraint.limit > 0) == constraint.kind.startswith("most_"), constraint
-        assert (constraint.value is not None) == (constraint.kind == "most_of"), constraint
+        assert (constraint.value is not None) == (constraint.kind in ("most_of", "default")), constraint
+        assert (constraint.rule is not None) == (constraint.kind == "narrowed"), constraint
 
 
 def least_fields(constraint: Constraint) -> int:
