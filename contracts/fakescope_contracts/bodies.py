@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from fakescope.catalog.rules import Choice, Fixed, Text
+from fakescope.catalog.rules import Choice, Fixed, ListRule, Text
 from fakescope.catalog.spec import Condition, Constraint, Field, ModelSpec
 from fakescope_contracts.values import accepted, length_of, mistake_in, part_of, parted
 
@@ -325,7 +325,10 @@ class Drafting:
                     self.given[at] = _resized(self.given[at], len(self.given[like]))
             case "most_of":
                 for at in present:
-                    self.given[at] = _at_most(constraint.limit, constraint.value, self.given[at])
+                    rule = self.spec.fields[at].rule
+                    assert isinstance(rule, ListRule), constraint
+                    other = next(one for one in accepted(rule.item) if one != constraint.value)
+                    self.given[at] = _at_most(constraint.limit, constraint.value, self.given[at], other)
 
     def _add(self, at: int, required_by: Constraint | None) -> None:
         if at not in self.without:
@@ -342,6 +345,6 @@ def _resized(values: list[Any], length: int) -> list[Any]:
     return (values + values[-1:] * length)[:length]
 
 
-def _at_most(limit: int, value: Any, values: list[Any]) -> list[Any]:
-    """The list without what there is too much of."""
-    return [one for n, one in enumerate(values) if one != value or values[:n].count(value) < limit]
+def _at_most(limit: int, value: Any, values: list[Any], other: Any) -> list[Any]:
+    """The list with another value for what there is too much of: as long as before, so that it stays settled."""
+    return [other if one == value and values[:n].count(value) >= limit else one for n, one in enumerate(values)]

@@ -6,9 +6,9 @@ that an earlier task of the same account returned, for models that need one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import isqrt
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from hypothesis import assume
 from hypothesis import strategies as st
@@ -44,6 +44,7 @@ from fakescope_contracts.values import Mistake, accepted, address, asset, fillin
 __all__ = ["BrokenBody", "Case", "boundary_cases", "broken_bodies", "smallest_body", "valid_bodies"]
 
 Body = dict[str, Any]
+T = TypeVar("T")
 MISSING = Mistake("missing", None)
 _WIDEST = 2**31  # for whole numbers without an end
 
@@ -215,17 +216,25 @@ def _places(spec: ModelSpec) -> list[int | Constraint]:
 def _broken_in_field(draw: st.DrawFn, spec: ModelSpec, reference: str, at: int) -> BrokenBody:
     drafting = _drafting(draw, spec, reference)
     mistake = draw(st.sampled_from(_mistakes_in(spec.fields[at])))
-    broken = _with_mistake(drafting, at, mistake, null=mistake is MISSING and draw(st.booleans()))
-    assume(broken is not None)
-    assert broken is not None
-    return broken
+    found = _tried(lambda: [_with_mistake(drafting, at, mistake, null=mistake is MISSING and draw(st.booleans()))])
+    broken = [one for one in found if one is not None]
+    assume(broken)
+    return broken[0]
 
 
 @st.composite
 def _broken_between(draw: st.DrawFn, spec: ModelSpec, reference: str, constraint: Constraint) -> BrokenBody:
-    broken = list(_breaking(_drafting(draw, spec, reference), constraint))
+    broken = _tried(lambda: list(_breaking(_drafting(draw, spec, reference), constraint)))
     assume(broken)
     return draw(st.sampled_from(broken))
+
+
+def _tried(making: Callable[[], list[T]]) -> list[T]:
+    """What was made, or nothing where choices on the way have left no body: others will."""
+    try:
+        return making()
+    except ValueError:
+        return []
 
 
 def _mistakes_in(field: Field) -> list[Mistake]:
