@@ -108,11 +108,17 @@ def _tiff(head: bytes) -> _Found:
 def _heif(head: bytes) -> _Found:
     if head[4:8] != b"ftyp" or head[8:12] not in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"):
         return None
+    about, at = b"", 0
+    while at + 8 <= len(head) and not about:
+        size = int.from_bytes(head[at : at + 4], "big")
+        if head[at + 4 : at + 8] == b"meta" and at + size <= len(head):
+            about = head[at : at + size]
+        at += max(size, 8)
     # The largest of the boxes with a size: a thumbnail and the tiles of a grid have one, too.
-    sizes, at = [], head.find(b"ispe")
-    while 0 <= at <= len(head) - 16:
-        sizes.append((int.from_bytes(head[at + 8 : at + 12], "big"), int.from_bytes(head[at + 12 : at + 16], "big")))
-        at = head.find(b"ispe", at + 4)
+    sizes, at = [], about.find(b"ispe")
+    while 0 <= at <= len(about) - 16:
+        sizes.append((int.from_bytes(about[at + 8 : at + 12], "big"), int.from_bytes(about[at + 12 : at + 16], "big")))
+        at = about.find(b"ispe", at + 4)
     whole = max((size for size in sizes if all(size)), key=lambda size: size[0] * size[1], default=None)
     return "heif", whole, False
 

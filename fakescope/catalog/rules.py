@@ -728,8 +728,10 @@ def details(rule: Rule, value: object) -> dict[str, object]:
         case Messages(), [{"content": list(content)}]:
             return {"count": sum(isinstance(item, dict) and "image" in item for item in content)}
         case Assets(), list():
-            known = [isinstance(item, dict) and item.get("type") in rule.types for item in value]
-            return {"count": len(value), "index": known.index(False) if False in known else 0}
+            types = list(rule.types)  # in a list, because a wrong type may be anything
+            known = [isinstance(item, dict) and item.get("type") in types for item in value]
+            index = known.index(False) if False in known else 0
+            return {"count": len(value), "index": index, "quoted": _quoted(types)}
     return {}
 
 
@@ -740,8 +742,8 @@ def is_video(address: str) -> bool:
     """Whether a file is a video, by the ending of its path, or by the MIME type of a `data:` address."""
     if address[:5].lower() == "data:":
         return address[5:11].lower() == "video/"
-    path = address.partition("#")[0].partition("?")[0]
-    return path.rpartition(".")[2].lower() in _VIDEOS
+    _, dot, ending = address.partition("#")[0].partition("?")[0].rpartition(".")
+    return bool(dot) and ending.lower() in _VIDEOS
 
 
 def _quoted(values: Iterable[object]) -> str:

@@ -113,8 +113,8 @@ def assert_provenance(basis: str, source: Source) -> None:
 def values_to_try(rule: Rule) -> list[Any]:
     """Every value of a rule that has a few, both ends of a range that includes them."""
     match rule:
-        case Boolean():
-            return [True, False]
+        case Boolean(values=values):
+            return list(values)
         case Choice(values=values):
             return list(values)
         case Integer(values=values, bounds=bounds):
