@@ -225,15 +225,14 @@ class Integer:
             return "type"
         if self.values is not None:
             return None if value in self.values else "choice"
-        return None if self.bounds.hold(self._lowered(value)) else "range"
+        return None if self.bounds.hold(value) or self._is_cut(value) else "range"
 
-    def _lowered(self, value: float) -> float:
-        high = self.bounds.high
-        return high if self.too_high == "cut" and high is not None and value > high else value
+    def _is_cut(self, value: float) -> bool:
+        return self.too_high == "cut" and self.bounds.high is not None and value > self.bounds.high
 
     def accept(self, value: object) -> object:
         assert isinstance(value, int | float)
-        return int(self._lowered(value))
+        return int(value) if self.too_high == "refuse" or not self._is_cut(value) else int(self.bounds.high or 0)
 
     def allowed(self) -> str:
         if self.values is not None:

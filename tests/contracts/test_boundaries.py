@@ -82,6 +82,16 @@ def test_every_number_and_choice_is_tried_right_wrong_and_null(spec: ModelSpec) 
         assert nulls
 
 
+@each([spec for spec in SPECS if spec.between])
+def test_every_rule_between_fields_is_broken(spec: ModelSpec) -> None:
+    broken = {(case.path, case.mistake) for case in boundary_cases(spec) if case.value is None}
+
+    for constraint in spec.between:
+        path = spec.fields[spec.place_of(constraint.fields[0])].path
+        mistakes = {mistake for at, mistake in broken if at == path} - {None, "missing", "type"}
+        assert constraint.says in mistakes if constraint.says else mistakes, constraint
+
+
 @each([spec for spec in SPECS if spec.mode == "async"])
 @pytest.mark.anyio
 async def test_documented_defaults_fill_in(spec: ModelSpec, desk: Any) -> None:
