@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from fakescope import clock as clocks
 from fakescope.catalog.loader import Catalog
-from fakescope.catalog.spec import ModelSpec
+from fakescope.catalog.spec import Limits, ModelSpec
 from fakescope.clock import Clock, ClockSetting, Instant
 from fakescope.engine import gate, ledger, lifecycle, links
 from fakescope.engine.admission import is_over
@@ -121,19 +121,20 @@ class Simulator:
         spec = gate.check(known, account, draft, self.catalog.names)
         model = spec.name  # the same word, but one for all tasks instead of one in each
         at_once = gate.is_synchronous(spec, draft.path)
+        limits = spec.limits_in(account.region)
         plan: _Plan | None = None
         for _ in range(_TRIES):
             lane, version = await self._store.read_lane(account.id, model)
-            recent = self._admit(spec, lane, now)
+            recent = self._admit(spec, limits, lane, now)
             if plan is None:  # validated after the rate, and once, however often the lane is read
                 lenient = self.rules.unknown_models == "permissive" and spec.name not in self.catalog.names
                 submission = validate(spec, draft, self.catalog.problem, lenient=lenient)
                 if spec.references:
                     submission = await self._resolved(account, spec, submission, now)
                 plan = self._plan(account, spec, draft, at_once, submission)
-            slots = () if at_once else lane.free_at or self._slots(spec)
+            slots = () if at_once else lane.free_at or self._slots(limits)
             timeline, slots = lifecycle.plan(slots, plan.needs, plan.outcome, now, self._life_ms)
-            task = Task(plan.task_id, model, plan.values, plan.uncut, plan.outcome, timeline)
+            task = Task(plan.task_id, model, plan.values, plan.uncut, plan.outcome, timeline, account.region)
             kept = () if at_once else (task,)
             try:
                 gone = await self._store.commit(
@@ -268,19 +269,19 @@ class Simulator:
             raise VendorError("rate_quota", f"{call} is limited to {most} a second per account.")
         recent.append(now)
 
-    def _admit(self, spec: ModelSpec, lane: Lane, now: Instant) -> tuple[Instant, ...]:
+    def _admit(self, spec: ModelSpec, limits: Limits, lane: Lane, now: Instant) -> tuple[Instant, ...]:
         """The lane's window with one more submission in it. Raises VendorError if it is full."""
         if not self.rules.limits:
             return ()
-        most, per_s = spec.limits.submits, spec.limits.per_s
+        most, per_s = limits.submits, limits.per_s
         if is_over(lane.recent, most, per_s * 1000, now):
             raise VendorError(
                 "rate_quota", f"{spec.name} takes {most} submissions in {per_s} s per account; wait, or --no-limits."
             )
         return (*lane.recent[-most + 1 :], now) if most > 1 else (now,)
 
-    def _slots(self, spec: ModelSpec) -> tuple[Instant, ...]:
-        return (0,) * spec.limits.running if self.rules.limits and spec.limits.running else ()
+    def _slots(self, limits: Limits) -> tuple[Instant, ...]:
+        return (0,) * limits.running if self.rules.limits and limits.running else ()
 
     def _plan(
         self, account: Account, spec: ModelSpec, draft: Draft, at_once: bool, submission: Submission | Problem

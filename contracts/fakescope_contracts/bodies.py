@@ -8,11 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from fakescope.catalog.rules import Choice, Fixed
+from fakescope.catalog.rules import Choice, Fixed, ListRule, Text
 from fakescope.catalog.spec import Condition, Constraint, Field, ModelSpec
-from fakescope_contracts.values import accepted
+from fakescope_contracts.values import accepted, length_of, mistake_in, part_of, parted
 
-__all__ = ["Drafting", "Given", "Problem", "body_of", "can_be_set", "constraints_of", "ignored_in", "problems_of"]
+__all__ = [
+    "CHANGING",
+    "Drafting",
+    "Given",
+    "Problem",
+    "body_of",
+    "can_be_set",
+    "constraints_of",
+    "ignored_in",
+    "problems_of",
+]
 
 Given = dict[int, Any]
 """Index of a field → the value given for it; a field that is left out is not in it."""
@@ -58,7 +68,9 @@ def ignored_in(spec: ModelSpec, given: Given) -> dict[int, Constraint]:
     """The fields that are not looked at, and why. What is ignored counts as left out from there on."""
     seen, ignored = dict(given), {}
     for constraint in spec.constraints:
-        if constraint.kind == "ignored" and _applies(constraint, spec, seen):
+        if not _applies(constraint, spec, with_parts(spec, seen)):
+            continue
+        if constraint.kind == "ignored":
             lost: Collection[int] = constraint.fields
         elif constraint.kind == "first_active":
             lost = _after_the_first_active(constraint, spec, seen)
@@ -73,24 +85,47 @@ def ignored_in(spec: ModelSpec, given: Given) -> dict[int, Constraint]:
 def problems_of(spec: ModelSpec, given: Given, unmeasured: int = -1) -> list[tuple[Problem, Constraint | None]]:
     """What is missing, and what breaks a rule between fields; of the value of `unmeasured` only that it is there."""
     ignored = ignored_in(spec, given)
-    seen = {at: value for at, value in given.items() if at not in ignored}
+    seen = with_parts(spec, {at: value for at, value in given.items() if at not in ignored})
     found: list[tuple[Problem, Constraint | None]] = [
         (Problem(field.path, "missing"), None)
         for at, field in enumerate(spec.fields)
         if field.required and at not in seen
     ]
     for constraint in constraints_of(spec):
-        if constraint.kind in ("ignored", "first_active") or not _applies(constraint, spec, seen):
+        if constraint.kind in CHANGING or not _applies(constraint, spec, seen):
             continue
         if constraint.kind == "required":
             missing = [Problem(spec.fields[at].path, "missing") for at in constraint.fields if at not in seen]
             found += [(problem, constraint) for problem in missing]
-        elif not _keeps(constraint, seen, unmeasured):
-            found.append((Problem(spec.fields[constraint.fields[0]].path, constraint.says), constraint))
+        elif constraint.kind == "narrowed":
+            found += [(problem, constraint) for problem in _too_wide(constraint, spec, seen, unmeasured)]
+        elif not _keeps(constraint, spec, seen, unmeasured):
+            found.append((Problem(spec.fields[spec.place_of(constraint.fields[0])].path, constraint.says), constraint))
     return found
 
 
-def _keeps(constraint: Constraint, seen: Given, unmeasured: int) -> bool:
+CHANGING = ("ignored", "default", "first_active")
+"""Kinds of constraints that change what was given, and cannot be broken."""
+
+
+def with_parts(spec: ModelSpec, given: Given) -> Given:
+    """The given values, and behind them the parts of fields that constraints name."""
+    parts = {len(spec.fields) + n: part_of(part.word, given.get(part.at)) for n, part in enumerate(spec.parts)}
+    return given | parts
+
+
+def _too_wide(constraint: Constraint, spec: ModelSpec, seen: Given, unmeasured: int) -> list[Problem]:
+    assert constraint.rule is not None
+    found = []
+    for at in constraint.fields:
+        word = mistake_in(constraint.rule, seen[at]) if at in seen and at != unmeasured else None
+        found += [Problem(spec.fields[at].path, constraint.says or word)] if word else []
+    return found[:1]
+
+
+def _keeps(constraint: Constraint, spec: ModelSpec, seen: Given, unmeasured: int) -> bool:
+    if any(at >= len(spec.fields) and spec.place_of(at) == unmeasured for at in constraint.fields):
+        return True
     present = [at for at in constraint.fields if _is_there(seen, at)]
     values = [seen[at] for at in present if at != unmeasured]
     match constraint.kind:
@@ -100,8 +135,12 @@ def _keeps(constraint: Constraint, seen: Given, unmeasured: int) -> bool:
             return len(present) <= 1
         case "same_length":
             return len({len(value) for value in values}) <= 1
-        case "most_items" | "most_chars":
+        case "most_items":
             return sum(map(len, values)) <= constraint.limit
+        case "most_chars":
+            rules = (spec.fields[at].rule for at in constraint.fields)
+            counts = next(rule.counts for rule in rules if isinstance(rule, Text))
+            return sum(length_of(value, counts) for value in values) <= constraint.limit
         case "most_of":
             return all(value.count(constraint.value) <= constraint.limit for value in values)
     raise AssertionError(f"there is no constraint of the kind {constraint.kind}")
@@ -114,6 +153,9 @@ def _applies(constraint: Constraint, spec: ModelSpec, seen: Given) -> bool:
 def _holds(condition: Condition, spec: ModelSpec, seen: Given) -> bool:
     if condition.test in ("given", "absent"):
         return _is_there(seen, condition.at) == (condition.test == "given")
+    if condition.test == "several":
+        several = seen.get(condition.at)
+        return isinstance(several, list) and len(several) > 1
     value = seen.get(condition.at, spec.fields[condition.at].default)
     return (value in condition.values) == (condition.test == "is")
 
@@ -136,8 +178,8 @@ def _after_the_first_active(constraint: Constraint, spec: ModelSpec, seen: Given
 class Drafting:
     """Values that are changed until they keep every rule between fields.
 
-    `pick` gives a value for a field, `choose` one of several values. Fields in `fixed` keep their values and must
-    count; fields in `without` stay out; the constraint `broken` is left as it is.
+    `pick` gives a value for a field, `choose` one of several values. Fields in `fixed` must be there and count, and
+    those of them in `exact` keep their values; fields in `without` stay out; the constraint `broken` is left as it is.
     """
 
     def __init__(
@@ -145,6 +187,7 @@ class Drafting:
     ) -> None:
         self.spec, self._pick, self._choose, self.given = spec, pick, choose, given
         self.fixed: set[int] = set()
+        self.exact: set[int] = set()
         self.without: set[int] = set()
         self.broken: Constraint | None = None
 
@@ -153,6 +196,8 @@ class Drafting:
         if value is not None or not _is_there(self.given, at):
             self.given[at] = self._pick(self.spec.fields[at]) if value is None else value
         self.fixed.add(at)
+        if value is not None:
+            self.exact.add(at)
 
     def settle(self) -> Given:
         """Change what has to be changed, a step at a time. Raises ValueError if no body is left."""
@@ -185,7 +230,10 @@ class Drafting:
 
     def _decide(self, condition: Condition, wanted: bool) -> bool:
         """Make a condition hold, or not hold, if that can be."""
-        at, field = condition.at, self.spec.fields[condition.at]
+        at = condition.at
+        if at >= len(self.spec.fields) or condition.test == "several":
+            return self._decide_among(condition, wanted)
+        field = self.spec.fields[at]
         if condition.test in ("given", "absent"):
             if (condition.test == "given") == wanted:
                 if at in self.without:
@@ -202,13 +250,66 @@ class Drafting:
             return False
         if at not in self.fixed or at not in self.given:
             self.give(at, self._choose(fitting))
+        self.exact.add(at)
         return True
+
+    def _decide_among(self, condition: Condition, wanted: bool) -> bool:
+        """As `_decide`, by another value of the field that has the part or the list."""
+        owner = self.spec.place_of(condition.at)
+
+        def fits(value: Any) -> bool:
+            return _holds(condition, self.spec, with_parts(self.spec, {owner: value})) == wanted
+
+        if owner in self.given and fits(self.given[owner]):
+            self.fixed.add(owner)
+            self.exact.add(owner)
+            return True
+        if owner in self.exact or owner in self.without:
+            return not wanted and owner in self.without and condition.test != "absent"
+        fitting = [value for value in self._candidates(owner, [condition.at]) if fits(value)]
+        if fitting:
+            self.give(owner, self._choose(fitting))
+        return bool(fitting)
+
+    def _candidates(self, owner: int, places: Iterable[int]) -> list[Any]:
+        """Values of a field with few and many of its parts, as far as these are asked for."""
+        rule = self.spec.fields[owner].rule
+        first = len(self.spec.fields)
+        words = [self.spec.parts[at - first].word for at in places if at >= first and self.spec.place_of(at) == owner]
+        return parted(rule, words) if words else accepted(rule)
+
+    def break_among(self, constraint: Constraint) -> None:
+        """Break a constraint on parts, or on a narrower rule, by a value that is right by itself, if there is one."""
+        for owner in dict.fromkeys(map(self.spec.place_of, constraint.fields)):
+            for value in [] if owner in self.exact else self._candidates(owner, constraint.fields):
+                if any(one is constraint for _, one in problems_of(self.spec, self.given | {owner: value})):
+                    self.give(owner, value)
+                    return
+
+    def _mend_among(self, constraint: Constraint) -> None:
+        """Keep a constraint on parts, or on a narrower rule, by other values, or else let it not apply."""
+        for owner in dict.fromkeys(map(self.spec.place_of, constraint.fields)):
+            candidates = [] if owner in self.exact else self._candidates(owner, constraint.fields)
+            candidates += [] if constraint.rule is None or owner in self.exact else accepted(constraint.rule)
+            good = [
+                value
+                for value in candidates
+                if all(c is not constraint for _, c in problems_of(self.spec, self.given | {owner: value}))
+            ]
+            if good:
+                self.given[owner] = self._choose(good)
+                return
+        if not any(self._decide(condition, False) for condition in constraint.conditions):
+            raise ValueError(f"{self.spec.name}: nothing keeps {constraint.kind} of {constraint.fields}")
 
     def _mend(self, problem: Problem, constraint: Constraint | None) -> None:
         if problem.mistake == "missing":
             self._add(self.spec.position[problem.path], constraint)
             return
         assert constraint is not None
+        if constraint.kind == "narrowed" or max(constraint.fields) >= len(self.spec.fields):
+            self._mend_among(constraint)
+            return
         present = [at for at in constraint.fields if _is_there(self.given, at)]
         loose = [at for at in present if at not in self.fixed]
         match constraint.kind:
@@ -224,7 +325,10 @@ class Drafting:
                     self.given[at] = _resized(self.given[at], len(self.given[like]))
             case "most_of":
                 for at in present:
-                    self.given[at] = _at_most(constraint.limit, constraint.value, self.given[at])
+                    rule = self.spec.fields[at].rule
+                    assert isinstance(rule, ListRule), constraint
+                    other = next(one for one in accepted(rule.item) if one != constraint.value)
+                    self.given[at] = _at_most(constraint.limit, constraint.value, self.given[at], other)
 
     def _add(self, at: int, required_by: Constraint | None) -> None:
         if at not in self.without:
@@ -241,6 +345,6 @@ def _resized(values: list[Any], length: int) -> list[Any]:
     return (values + values[-1:] * length)[:length]
 
 
-def _at_most(limit: int, value: Any, values: list[Any]) -> list[Any]:
-    """The list without what there is too much of."""
-    return [one for n, one in enumerate(values) if one != value or values[:n].count(value) < limit]
+def _at_most(limit: int, value: Any, values: list[Any], other: Any) -> list[Any]:
+    """The list with another value for what there is too much of: as long as before, so that it stays settled."""
+    return [other if one == value and values[:n].count(value) >= limit else one for n, one in enumerate(values)]

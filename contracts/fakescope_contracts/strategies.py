@@ -22,12 +22,14 @@ from fakescope.catalog.rules import (
     MediaRule,
     Messages,
     Number,
+    ObjectRule,
     Pixels,
     Rule,
     Text,
 )
 from fakescope.catalog.spec import Constraint, Field, ModelSpec
 from fakescope_contracts.bodies import (
+    CHANGING,
     Drafting,
     Given,
     Problem,
@@ -42,6 +44,7 @@ from fakescope_contracts.values import (
     accepted,
     address,
     asset,
+    filling,
     largest_files,
     message,
     refused,
@@ -100,11 +103,14 @@ def broken_bodies(draw: st.DrawFn, spec: ModelSpec, reference: str = "") -> Brok
     """Bodies that break exactly one rule of one field, or one rule between fields. They shrink to nothing else."""
     place = draw(st.sampled_from([*range(len(spec.fields)), *filter(_can_be_broken, constraints_of(spec))]))
     drafting = _drafting(draw, spec, reference)
-    if isinstance(place, Constraint):
-        broken = list(_breaking(drafting, place))
-    else:
-        mistake = draw(st.sampled_from(_mistakes_in(spec.fields[place])))
-        broken = list(_with_mistake(drafting, place, mistake, null=mistake is MISSING and draw(st.booleans())))
+    try:
+        if isinstance(place, Constraint):
+            broken = list(_breaking(drafting, place))
+        else:
+            mistake = draw(st.sampled_from(_mistakes_in(spec.fields[place])))
+            broken = list(_with_mistake(drafting, place, mistake, null=mistake is MISSING and draw(st.booleans())))
+    except ValueError:  # choices on the way have left no body: others will
+        broken = []
     assume(broken)
     return draw(st.sampled_from(broken))
 
@@ -121,7 +127,7 @@ def boundary_cases(spec: ModelSpec, reference: str = "") -> list[Case]:
     found = [case for at in range(len(spec.fields)) for case in _cases_of(spec, at, reference)]
     for constraint in constraints_of(spec):
         if not _can_be_broken(constraint):
-            found += _hidden(constraint, spec, reference)
+            found += () if constraint.kind == "default" else _hidden(constraint, spec, reference)
             continue
         broken = list(_breaking(_plain_drafting(spec, reference), constraint))
         assert broken, (spec.name, constraint)
@@ -148,8 +154,8 @@ def _values(rule: Rule, reference: str = "") -> st.SearchStrategy[Any]:
     """What a rule accepts: edges and anything between them."""
     edges = st.sampled_from(accepted(rule, reference))
     match rule:
-        case Text(max_chars=most, not_blank=not_blank):
-            texts = st.text(min_size=1, max_size=min(most or 20, 20))
+        case Text(max_chars=most, not_blank=not_blank, counts=counts):
+            texts = st.text(min_size=1, max_size=min((most or 20) // (1 + (counts == "widths")), 20))
             return edges | (texts.filter(str.strip) if not_blank else texts)
         case Integer(values=None, bounds=bounds):
             low, high = whole(bounds)
@@ -166,6 +172,8 @@ def _values(rule: Rule, reference: str = "") -> st.SearchStrategy[Any]:
             low, high = whole(rule.bounds)
             lists = st.lists(_values(rule.item), min_size=max(low or 0, 1), max_size=3 if high is None else high)
             return edges | lists
+        case ObjectRule(keys=keys):
+            return st.fixed_dictionaries({key: _values(inner) for key, inner in keys.items()})
         case Box(ratios=()):
             return edges | st.builds(
                 lambda x, y, w, h: [x, y, x + w, y + h], *[st.integers(0, 999), st.integers(1, 999)] * 2
@@ -180,7 +188,8 @@ def _values(rule: Rule, reference: str = "") -> st.SearchStrategy[Any]:
 
 
 def _files(rule: Assets, assets: list[dict[str, Any]]) -> st.SearchStrategy[list[dict[str, Any]]]:
-    return st.tuples(*[_values(rule.url) for _ in assets]).map(
+    files = [_values(rule.files.get(one["type"], rule.url)) for one in assets]
+    return st.tuples(*files).map(
         lambda urls: [asset(rule, one["type"], url) for one, url in zip(assets, urls, strict=True)]
     )
 
@@ -254,8 +263,8 @@ def _with_mistake(drafting: Drafting, at: int, mistake: Mistake, *, null: bool =
 
 
 def _can_be_broken(constraint: Constraint) -> bool:
-    """What only says which fields are looked at cannot."""
-    return constraint.kind not in ("ignored", "first_active")
+    """What only changes what was given cannot."""
+    return constraint.kind not in CHANGING
 
 
 def _breaking(drafting: Drafting, constraint: Constraint) -> Iterator[BrokenBody]:
@@ -272,7 +281,9 @@ def _breaking(drafting: Drafting, constraint: Constraint) -> Iterator[BrokenBody
         ]
     else:
         drafting.without |= _break(drafting, constraint)
-        tries = [(drafting.settle(), Problem(spec.fields[fields[0]].path, constraint.says))]
+        settled = drafting.settle()
+        broken = [problem for problem, one in problems_of(spec, settled) if one is constraint]
+        tries = [(settled, problem) for problem in broken]
     for given, problem in tries:
         if [found for found, _ in problems_of(spec, given)] == [problem]:
             yield BrokenBody(body_of(spec, given), *problem)
@@ -281,6 +292,9 @@ def _breaking(drafting: Drafting, constraint: Constraint) -> Iterator[BrokenBody
 def _break(drafting: Drafting, constraint: Constraint) -> set[int]:
     """Give values that break the constraint, and say which fields have to stay out."""
     first, limit = constraint.fields[0], constraint.limit
+    if constraint.kind == "narrowed" or max(constraint.fields) >= len(drafting.spec.fields):
+        drafting.break_among(constraint)
+        return set()
     rule = drafting.spec.fields[first].rule
     if constraint.kind == "one_of":
         for at in constraint.fields:
@@ -293,7 +307,9 @@ def _break(drafting: Drafting, constraint: Constraint) -> set[int]:
     for at in constraint.fields:
         drafting.given.pop(at, None)
     if constraint.kind == "most_chars":
-        drafting.give(first, "a" * (limit + 1))
+        assert isinstance(rule, Text), constraint
+        for n, at in enumerate(constraint.fields):
+            drafting.give(at, filling(rule.counts, (limit + 1 + n) // len(constraint.fields)))
         return set()
     assert isinstance(rule, ListRule), constraint
     if constraint.kind == "same_length":

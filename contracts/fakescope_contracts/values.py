@@ -9,7 +9,7 @@ import struct
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import ceil, floor, isqrt
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -26,6 +26,7 @@ from fakescope.catalog.rules import (
     MediaRule,
     Messages,
     Number,
+    ObjectRule,
     Pixels,
     Reference,
     Rule,
@@ -38,9 +39,15 @@ __all__ = [
     "accepted",
     "address",
     "asset",
+    "filling",
+    "film",
     "inside",
     "largest_files",
+    "length_of",
     "message",
+    "mistake_in",
+    "part_of",
+    "parted",
     "refused",
     "too_large_files",
     "whole",
@@ -52,6 +59,7 @@ STEP = 0.01
 _LARGEST = 4096  # of a side, where nothing else ends it
 _SCHEMES = ("https", "http", "oss", "data")
 _FORMATS = {"audio": "mp3", "video": "mp4"}
+_MOVING = ("avi", "flv", "mkv", "mov", "mp4", "mpg", "mxf", "ts", "webm")
 _ELSEWHERE = "not-one-of-them"
 
 
@@ -68,19 +76,20 @@ def accepted(rule: Rule, reference: str = "") -> list[Any]:
     `reference` is an identifier that an earlier task returned; without one, a made-up one has the right form only.
     """
     match rule:
-        case Text(max_chars=most, too_long=too_long):
+        case Text(max_chars=most, too_long=too_long, counts=counts):
             return [
                 "a",
-                *([] if most is None else ["字" * most]),
-                *(["a" * (most + 1)] if most and too_long == "cut" else []),
+                *([] if most is None else [filling(counts, most)]),
+                *([filling(counts, most + 1)] if most and too_long == "cut" else []),
             ]
         case Boolean():
-            return [False, True]
+            return sorted(rule.values)
         case Choice(values=choices):
             return list(choices)
-        case Integer(values=None, bounds=bounds):
+        case Integer(values=None, bounds=bounds, too_high=too_high):
             ends = _ends(bounds)
-            return [*ends, float(ends[0])]  # JSON has one kind of number
+            above = [ends[-1] + 1] if too_high == "cut" else []
+            return [*ends, float(ends[0]), *above]  # JSON has one kind of number
         case Integer(values=numbers):
             return list(numbers or ())
         case Number(bounds=bounds):
@@ -94,11 +103,16 @@ def accepted(rule: Rule, reference: str = "") -> list[Any]:
                 _picture(rule, sides) for sides in _pictures(rule)
             ]
         case ListRule():
-            return [[accepted(rule.item)[0]] * count for count in _counts(rule)]
+            lists = [[accepted(rule.item)[0]] * count for count in _counts(rule)]
+            mixed = rule.item if isinstance(rule.item, MediaRule) and rule.item.media == "image or video" else None
+            return lists if mixed is None or _counts(rule)[0] > 1 else [*lists, [film(mixed)]]
+        case ObjectRule(keys=keys):
+            return [{key: accepted(inner)[0] for key, inner in keys.items()}]
         case Box():
             return list(_boxes(rule))
         case Messages():
-            return [message(["a"], [address(rule.image)] * count) for count in _ends(rule.images)]
+            some = _ends(rule.images) if rule.images.high is not None else [0, 1, 2]
+            return [message(["a"], [address(rule.image)] * count) for count in some]
         case Assets():
             return [[asset(rule, word) for word in words] for words in _lists_of_types(rule)]
         case Reference(prefix=prefix):
@@ -108,8 +122,7 @@ def accepted(rule: Rule, reference: str = "") -> list[Any]:
 
 def refused(rule: Rule) -> list[Mistake]:
     """Values that break the rule in exactly one way, for every way there is but `too_large_files`."""
-    part = _part_of(rule)
-    wrong_parts = [] if part is None else [Mistake(word, part.put(value)) for word, value in refused(part.rule)]
+    wrong_parts = [Mistake(word, p.put(value)) for p in _parts_of(rule) for word, value in refused(p.rule)]
     return [*_of_wrong_type(rule), *_out_of_rule(rule), *wrong_parts]
 
 
@@ -130,26 +143,29 @@ class _Part(NamedTuple):
     put: Callable[[Any], Any]
 
 
-def _part_of(rule: Rule) -> _Part | None:
+def _parts_of(rule: Rule) -> list[_Part]:
     match rule:
         case ListRule(item=item):
             rest = accepted(item)[:1] * (_counts(rule)[0] - 1)
-            return _Part(item, lambda one: [*rest, one])
+            return [_Part(item, lambda one: [*rest, one])]
         case Messages(image=image, images=images):
             fewest, most = _ends(images)[0], _ends(images)[-1]
             links = [address(image)] * (fewest - 1)
-            return _Part(image, lambda one: message(["a"], [*links, one])) if most else None
-        case Assets(url=url):
-            first, *others = accepted(rule)[0]
-            return _Part(url, lambda one: [{**first, "url": one}, *others])
-    return None
+            return [_Part(image, lambda one: message(["a"], [*links, one]))] if most else []
+        case Assets():
+            shortest = {assets[-1]["type"]: assets for assets in reversed(accepted(rule))}
+            return [_Part(_file(rule, word), partial(_with_last, assets)) for word, assets in shortest.items()]
+    return []
+
+
+def _with_last(assets: list[dict[str, Any]], url: Any) -> list[dict[str, Any]]:
+    return [*assets[:-1], {**assets[-1], "url": url}]
 
 
 def _files_of(rule: Rule, more: int) -> list[Any]:
     """A file as large as may be, or so many bytes more, where the rule looks at files."""
-    part = _part_of(rule)
-    if part is not None:
-        return [part.put(value) for value in _files_of(part.rule, more)]
+    if parts := _parts_of(rule):
+        return [part.put(value) for part in parts for value in _files_of(part.rule, more)]
     if not isinstance(rule, MediaRule) or rule.max_bytes is None:
         return []
     return [_data_of(sides, alpha=bool(rule.alpha), size=rule.max_bytes + more) for sides in _pictures(rule)[:1]]
@@ -179,6 +195,9 @@ def _of_wrong_type(rule: Rule) -> Iterator[Mistake]:
         case Assets():
             one = accepted(rule)[0]
             wrong = [address(rule.url), [address(rule.url)], [{**one[0], "url": None}, *one[1:]]]
+        case ObjectRule(keys=keys):
+            one = accepted(rule)[0]
+            wrong = ["text", [one], *({**one, key: None} for key in keys)]
         case _:
             wrong = [5, True, ["text"], {"text": "text"}]
     yield from (Mistake("type", value) for value in wrong)
@@ -193,12 +212,15 @@ def _out_of_rule(rule: Rule) -> Iterator[Mistake]:
             if not_blank:
                 yield from (Mistake("blank", blank) for blank in (" ", ""))
             if too_long == "refuse" and most is not None:
-                yield from (Mistake("length", char * (most + 1)) for char in "a字")
+                yield from (Mistake("length", filling(rule.counts, most + 1, char)) for char in "a字")
         case Choice(values=choices):
             others = [_ELSEWHERE, *(choice.swapcase() for choice in choices[:1])]
             yield from (Mistake("choice", other) for other in others if other not in choices)
         case Integer(values=None, bounds=bounds):
-            yield from (Mistake("range", number) for number in _beyond(bounds))
+            beyond = _beyond(bounds)
+            if rule.too_high == "cut":
+                beyond = [number for number in beyond if bounds.high is None or number < bounds.high]
+            yield from (Mistake("range", number) for number in beyond)
         case Integer(values=numbers):
             around = {number + step for number in numbers or () for step in (-1, 1)} - set(numbers or ())
             yield from (Mistake("choice", number) for number in sorted(around))
@@ -222,6 +244,10 @@ def _out_of_rule(rule: Rule) -> Iterator[Mistake]:
             yield from _wrong_messages(rule)
         case Assets():
             yield from _wrong_assets(rule)
+        case ObjectRule(keys=keys):
+            one = accepted(rule)[0]
+            for key, inner in keys.items():
+                yield from (Mistake(word, {**one, key: value}) for word, value in refused(inner))
         case Reference(prefix=prefix):
             yield Mistake("choice", "made-up")
             yield Mistake("unknown", prefix + "0" * 8)
@@ -229,6 +255,88 @@ def _out_of_rule(rule: Rule) -> Iterator[Mistake]:
             pass
         case _:
             raise AssertionError(f"there is no rule of the kind {rule.kind}")
+
+
+# -- what is measured and told apart between fields
+
+
+def length_of(text: str, counts: str) -> int:
+    """How long a text is, in characters, widths or words."""
+    chinese = [0x3400 <= ord(c) <= 0x9FFF or 0xF900 <= ord(c) <= 0xFAFF or 0x20000 <= ord(c) < 0x40000 for c in text]
+    if counts == "characters":
+        return len(text)
+    if counts == "widths":
+        return len(text) + sum(chinese)
+    others = "".join(" " if wide else char for char, wide in zip(text, chinese, strict=True)).split()
+    return sum(chinese) + len([word for word in others if any(char.isalnum() for char in word)])
+
+
+def filling(counts: str, length: int, char: str = "字") -> str:
+    """A text of that length."""
+    if counts == "widths" and char == "字":
+        return char * (length // 2) + "a" * (length % 2)
+    return " ".join([char] * length) if counts == "words" and char != "字" else char * length
+
+
+def part_of(word: str, value: Any) -> list[Any]:
+    """The files of a type, the pictures or texts of a message, or the pictures or videos among files."""
+    found: list[Any] = []
+    for one in value if isinstance(value, list) else ():
+        if isinstance(one, str) and word in ("image", "video"):
+            ending = one.partition("?")[0].partition("#")[0].rpartition(".")[2]
+            found += [one] * ((ending in _MOVING) == (word == "video"))
+        elif isinstance(one, dict) and isinstance(one.get("content"), list) and len(value) == 1:
+            parts = one["content"]
+            found += [part[word] for part in parts if word in part] if all(isinstance(p, dict) for p in parts) else []
+        elif isinstance(one, dict) and one.get("type") == word:
+            found.append(one.get("url"))
+    return found
+
+
+def parted(rule: Rule, words: Sequence[str]) -> list[Any]:
+    """Values that the rule accepts, with any number of these parts, evenly."""
+    found: list[Any] = []
+    for count in range(10):
+        wanted = [words[n % len(words)] for n in range(count)]
+        match rule:
+            case Messages() if inside(rule.images, count):
+                found.append(message(["a"], [address(rule.image)] * count))
+            case ListRule() if inside(rule.bounds, count) and isinstance(rule.item, MediaRule):
+                found.append([film(rule.item) if word == "video" else address(rule.item) for word in wanted])
+            case Assets():
+                tries = [_with_needs(rule, tuple(wanted), need) for need in ("", *rule.needs, *rule.types)]
+                found += [
+                    [asset(rule, word) for word in types]
+                    for types in dict.fromkeys(tries)
+                    if not _mistakes_among(rule, types)
+                ]
+    return found
+
+
+def film(rule: MediaRule) -> str:
+    """The address of a video, where pictures will do as well."""
+    return f"https://example.com/film.{next(ending for ending in rule.formats if ending in _MOVING)}"
+
+
+def mistake_in(rule: Rule, value: Any) -> str | None:
+    """What is wrong by a narrower rule with a value that keeps the rule of its field."""
+    match rule:
+        case Choice(values=choices):
+            return None if value in choices else "choice"
+        case Integer(values=numbers, bounds=bounds):
+            return (None if value in numbers else "choice") if numbers else None if inside(bounds, value) else "range"
+        case Number(bounds=bounds):
+            return None if inside(bounds, value) else "range"
+        case Pixels(words=words):
+            width, _, height = value.partition("*")
+            if value in words:
+                return None
+            return _mistake_in(rule, (int(width), int(height))) if height else "format"
+        case Messages(images=images):
+            return None if inside(images, len(part_of("image", value))) else "count"
+        case Boolean():
+            return None if value in rule.values else "choice"
+    raise AssertionError(f"a field is not narrowed to the kind {rule.kind}")
 
 
 # -- numbers
@@ -346,13 +454,15 @@ def _wrong_addresses(rule: MediaRule) -> Iterator[Mistake]:
     if rule.ascii_only:
         yield Mistake("ascii", address(rule, name="文件"))
     if "data" in rule.schemes:
-        yield from (Mistake("format", text) for text in ("data:image/gif;base64,R0lGODlhAQABAA==", "data:image/png,x"))
+        yield from (Mistake("format", text) for text in ("data:text/plain;base64,YSBmb3g=", "data:image/png,x"))
         pictures = _pictures(rule)
         if pictures and rule.alpha is not None:
             yield Mistake("format", _data_of(pictures[0], alpha=not rule.alpha))
         low, high = whole(rule.side_px)
         wrong = [("side", (low - 1, low))] if low else []
         wrong += [("too_big", (high, high + 1))] if high else []
+        shorter = whole(rule.short_px)[1]
+        wrong += [("too_big", (shorter + 1, shorter + 1))] if shorter else []
         if pictures and rule.ratio.high is not None:
             short = min(pictures[0])
             wrong.append(("too_big", (short, floor(short * rule.ratio.high) + 1)))
@@ -366,7 +476,9 @@ def _pictures(rule: MediaRule) -> list[tuple[int, int]]:
     low, high = whole(rule.side_px)
     least, most = low or 16, min(high or _LARGEST, whole(rule.long_px)[1] or _LARGEST)
     stretched = (least, min(most, floor(least * (rule.ratio.high or 1))))
-    return list(dict.fromkeys([(least, least), (most, most), stretched]))
+    widest = min(most, whole(rule.short_px)[1] or most)
+    largest = (widest, most if rule.ratio.high is None else min(most, floor(widest * rule.ratio.high)))
+    return list(dict.fromkeys([(least, least), largest if widest < most else (most, most), stretched]))
 
 
 def _picture(rule: MediaRule, sides: tuple[int, int]) -> str:
@@ -434,7 +546,11 @@ def _wrong_messages(rule: Messages) -> Iterator[Mistake]:
 
 def asset(rule: Assets, word: str, url: str | None = None) -> dict[str, Any]:
     """A file of a type."""
-    return {"type": word, "url": url or address(rule.url)}
+    return {"type": word, "url": url or address(_file(rule, word))}
+
+
+def _file(rule: Assets, word: str) -> MediaRule:
+    return rule.files.get(word, rule.url)
 
 
 def _lists_of_types(rule: Assets) -> list[tuple[str, ...]]:
@@ -443,7 +559,7 @@ def _lists_of_types(rule: Assets) -> list[tuple[str, ...]]:
     for word, bounds in rule.types.items():
         most = min(whole(bounds)[1] or 1, whole(rule.count)[1] or 1)
         for count in range(1, most + 1):
-            tries = [_with_needs(rule, (word,) * count, need) for need in ("", *rule.needs)]
+            tries = [_with_needs(rule, _completed(rule, (word,) * count), need) for need in ("", *rule.needs)]
             found += [types for types in tries if not _mistakes_among(rule, types)][:1]
     return sorted(dict.fromkeys(found), key=len)
 
@@ -455,12 +571,19 @@ def _with_needs(rule: Assets, types: tuple[str, ...], need: str) -> tuple[str, .
     return missing + ((need,) if need and need not in missing + types else ()) + types
 
 
+def _completed(rule: Assets, types: tuple[str, ...]) -> tuple[str, ...]:
+    """These types, and before them what each needs beside it."""
+    others = (others for word, others in rule.beside.items() if word in types)
+    return tuple(other[0] for other in others if not any(word in types for word in other)) + types
+
+
 def _mistakes_among(rule: Assets, types: Sequence[str]) -> list[str]:
     """The words for what is wrong with a list of known types."""
     counts = {word: types.count(word) for word in rule.types}
     fits = inside(rule.count, len(types)) and all(inside(rule.types[word], count) for word, count in counts.items())
     apart = any(counts[word] and counts[other] for word, others in rule.apart.items() for other in others)
     needed = not rule.needs or any(counts[word] for word in rule.needs)
+    needed = needed and all(not counts[w] or any(counts[other] for other in o) for w, o in rule.beside.items())
     return ["count"] * (not fits) + ["apart"] * apart + ["needs"] * (not needed)
 
 

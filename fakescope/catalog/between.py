@@ -11,26 +11,33 @@ __all__ = ["SENTENCES", "in_english"]
 
 def in_english(constraint: Constraint, spec: ModelSpec) -> str:
     """The rule as a sentence without a full stop: `input.a must be given while input.mode is fancy`."""
-    paths = [spec.fields[at].path for at in constraint.fields]
+    paths = [spec.path_at(at) for at in constraint.fields]
     rule = SENTENCES[constraint.kind](constraint, paths, spec)
     conditions = [_condition(condition, spec) for condition in constraint.conditions]
     return f"{rule} while {_and(conditions)}" if conditions else rule
 
 
 def _condition(condition: Condition, spec: ModelSpec) -> str:
-    path = spec.fields[condition.at].path
+    path = spec.path_at(condition.at)
     match condition.test:
         case "given":
             return f"{path} is given"
         case "absent":
             return f"{path} is not given"
+        case "several":
+            return f"{path} has several items"
         case test:
             return f"{path} is {'not ' if test == 'is_not' else ''}{_or(map(_value, condition.values))}"
 
 
 def _groups(constraint: Constraint, _paths: list[str], spec: ModelSpec) -> str:
-    groups = "; ".join(_and(spec.fields[at].path for at in group) for group in constraint.groups)
+    groups = "; ".join(_and(spec.path_at(at) for at in group) for group in constraint.groups)
     return f"of these only the first counts that differs from its default: {groups}"
+
+
+def _narrowed(constraint: Constraint, paths: list[str], _spec: ModelSpec) -> str:
+    assert constraint.rule is not None
+    return f"{_and(paths)} must be {constraint.rule.allowed()}"
 
 
 def _together(what: str) -> Callable[[Constraint, list[str], ModelSpec], str]:
@@ -43,7 +50,9 @@ def _together(what: str) -> Callable[[Constraint, list[str], ModelSpec], str]:
 
 SENTENCES: Mapping[str, Callable[[Constraint, list[str], ModelSpec], str]] = {
     "ignored": lambda _, paths, __: f"{_and(paths)} {'is' if len(paths) == 1 else 'are'} ignored",
+    "default": lambda one, paths, _: f"{_and(paths)} left out counts as {_value(one.value)}",
     "required": lambda _, paths, __: f"{_and(paths)} must be given",
+    "narrowed": _narrowed,
     "one_of": lambda _, paths, __: f"at least one of {_and(paths)} must be given",
     "excludes": lambda _, paths, __: f"at most one of {_and(paths)} may be given",
     "same_length": lambda _, paths, __: f"{_and(paths)} must have equally many items where given",

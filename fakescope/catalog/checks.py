@@ -15,6 +15,7 @@ from typing import Any
 
 from fakescope.catalog.rules import (
     Assets,
+    Boolean,
     Box,
     Choice,
     Fixed,
@@ -23,6 +24,7 @@ from fakescope.catalog.rules import (
     MediaRule,
     Messages,
     Number,
+    ObjectRule,
     Pixels,
     Reference,
     Rule,
@@ -139,6 +141,11 @@ def _check_rule(rule: Rule, where: str) -> None:
             for ratio in ratios:
                 if not _is_pair(ratio, ":"):
                     raise _Wrong(f"{where}.ratios", f"{ratio!r} is not width:height, as in 3:4")
+        case Boolean(values=values) if not values:
+            raise _Wrong(f"{where}.values", "are none; write true, false or both")
+        case ObjectRule(keys=keys):
+            for inner in keys.values():
+                _check_rule(inner, where)
         case ListRule(item=item):
             if isinstance(item, Reference):
                 raise _Wrong(f"{where}.item", "a reference stands in a field of its own")
@@ -148,11 +155,13 @@ def _check_rule(rule: Rule, where: str) -> None:
         case MediaRule(schemes=schemes):
             if not schemes or not set(schemes) <= {"http", "https", "oss", "data"}:
                 raise _Wrong(f"{where}.schemes", f"{list(schemes)} are not some of http, https, oss, data")
-        case Assets(url=url, types=types, needs=needs, apart=apart):
-            _check_rule(url, where)
+        case Assets(url=url, types=types, needs=needs, apart=apart, beside=beside, files=files):
+            for file in (url, *files.values()):
+                _check_rule(file, where)
             if not types:
                 raise _Wrong(f"{where}.types", "are none; write { word = [lowest, highest] }")
-            for word in (*needs, *apart, *(other for others in apart.values() for other in others)):
+            others = [other for words in (*apart.values(), *beside.values()) for other in words]
+            for word in (*needs, *apart, *beside, *files, *others):
                 _known(word, where, "type", types)
 
 
@@ -182,8 +191,13 @@ def _check_texts(
         for mistake in mistakes:
             _check_text(field, mistake, sayable(field.rule, mistake), field.path, spec.wording, words, problems)
     for constraint in spec.between:
-        field = spec.fields[constraint.fields[0]]
+        field = spec.fields[spec.place_of(constraint.fields[0])]
         where = f"constraints, {constraint.kind} of {field.path}"
+        if constraint.rule is not None:
+            for mistake in [constraint.says] if constraint.says else constraint.rule.mistakes():
+                slots = sayable(constraint.rule, mistake)
+                _check_text(field, mistake, slots, where, spec.wording, words, problems)
+            continue
         slots = sayable(field.rule, "missing")  # nothing is known of its value
         _check_text(field, constraint.says, slots, where, spec.wording, words, problems)
 
@@ -216,9 +230,9 @@ def _check_text(
 
 def _check_constraint(constraint: Constraint, spec: ModelSpec) -> None:
     where = f"constraints, {constraint.kind}"
-    fields = [spec.fields[at] for at in constraint.fields]
+    fields = [spec.fields[at] for at in constraint.fields if at < len(spec.fields)]
     for condition in constraint.conditions:
-        field = spec.fields[condition.at]
+        field = spec.fields[spec.place_of(condition.at)]
         for value in condition.values:
             if value != field.default and field.rule.check(value) is not None:
                 raise _Wrong(where, f"{field.path} is never {value!r}; it takes {field.rule.allowed()}")
@@ -227,6 +241,14 @@ def _check_constraint(constraint: Constraint, spec: ModelSpec) -> None:
             raise _Wrong(where, "needs two fields or more")
         case "first_active" if len(constraint.groups) < 2:
             raise _Wrong(where, "needs two groups or more")
+        case "default":
+            for field in fields:
+                if field.rule.check(constraint.value) is not None:
+                    raise _Wrong(where, f"{field.path} is never {constraint.value!r}; it takes {field.rule.allowed()}")
+        case "narrowed":
+            assert constraint.rule is not None
+            _check_rule(constraint.rule, fields[0].path)
+            _only(fields, (type(constraint.rule),), where, f"{constraint.rule.kind} with {constraint.rule.kind}")
         case "most_chars":
             _only(fields, (Text,), where, "texts")
         case "most_items" | "same_length":
@@ -262,14 +284,15 @@ class _Answers:
         for key, nodes in (("output", spec.output), ("rejected", spec.rejected), ("usage", spec.usage)):
             for node in nodes:
                 self._check_node(node, f"{key}.{node.key}", 1)
-        for price in spec.prices:
+        for price in (*spec.prices, *(one for terms in spec.elsewhere.values() for one in terms.prices or ())):
             for name in price.when:
                 if name not in spec.position:
                     self._check_fact(name, "price.when")
             self._check_fact("total_seconds" if price.unit == "second" else "result_count", "price")
         self._check_fact("result_count", "media.results")
-        for key in ("seconds", "billed_seconds"):
-            paths = getattr(spec.media, key)
+        media = spec.media
+        lasting = [("seconds", paths) for paths in (media.seconds, *(row.seconds for row in media.when))]
+        for key, paths in (*lasting, ("billed_seconds", media.billed_seconds)):
             for path in paths if isinstance(paths, tuple) else ():
                 if path in spec.position and not _has_files(spec.fields[spec.position[path]].rule):
                     raise _Wrong(f"media.{key}", f"{path} has no files; give fields of kind media, or lists of them")
@@ -278,7 +301,7 @@ class _Answers:
         if depth > _DEEPEST:
             raise _Wrong(where.partition(".")[0], f"is nested more than {_DEEPEST} deep")
         match node.kind:
-            case "object":
+            case "object" | "list":
                 for child in node.children:
                     self._check_node(child, f"{where}.{child.key}", depth + 1)
             case "constant":
@@ -299,9 +322,10 @@ class _Answers:
     def _check_value(self, node: Node, where: str) -> None:
         field = self._spec.fields[node.at]
         if node.words is not None:
-            if not isinstance(field.rule, Choice) or not self._is_always_there(node.at):
+            if not isinstance(field.rule, Boolean | Choice) or not self._is_always_there(node.at):
                 raise _Wrong(
-                    where, f"{field.path} may have no word: words need a choice that is required or has a default"
+                    where,
+                    f"{field.path} may have no word: words need a choice, required or with a default",
                 )
             if missing := [value for value in field.rule.values if value not in node.words]:
                 raise _Wrong(f"{where}.words", f"{missing[0]} of {field.path} has no word")
@@ -323,8 +347,12 @@ class _Answers:
             raise _Wrong(where, 'result_url needs a result: media has file = "none"')
 
     def _check_count(self, where: str) -> None:
-        results = self._spec.media.results
-        if isinstance(results, str):
+        media = self._spec.media
+        for results in (media.results, *(row.results for row in media.when)):
+            if not isinstance(results, str):
+                if results is not None and not 0 <= results <= _MOST_RESULTS:
+                    raise _Wrong(where, f"{results} is not a whole number from 0 to {_MOST_RESULTS}")
+                continue
             at = self._spec.position[results]
             rule = self._spec.fields[at].rule
             if not isinstance(rule, Integer) or not self._is_always_there(at):
@@ -377,6 +405,7 @@ class _Answers:
 
 _NEEDS: Mapping[str, Callable[[_Answers, str], None]] = {
     "result_url": _Answers._check_link,
+    "second_url": _Answers._check_link,
     "result_count": _Answers._check_count,
     "output_seconds": _Answers._check_seconds,
     "total_seconds": _Answers._check_seconds,

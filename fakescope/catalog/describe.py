@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fakescope.catalog.between import SENTENCES, in_english
 from fakescope.catalog.loader import Catalog
-from fakescope.catalog.spec import BASES, Constraint, ModelSpec, Service, Source
+from fakescope.catalog.spec import BASES, Constraint, Limits, ModelSpec, Price, Service, Source
 
 __all__ = ["explain", "families", "markdown", "model", "test_value_rows"]
 
@@ -65,13 +65,13 @@ _WRONG_FIELDS = {
 
 def model(spec: ModelSpec) -> dict[str, Any]:
     """Everything known about one model, as rows of a table or as JSON."""
-    limits = spec.limits
+    elsewhere = [(name, terms.limits) for name, terms in spec.elsewhere.items() if terms.limits is not None]
     return {
         "model": spec.name,
         "family": spec.title,
         "endpoint": f"POST {spec.path}",
         "regions": ", ".join(spec.regions),
-        "limits": f"{limits.submits} submissions in {limits.per_s} s, {limits.running or 'any number'} at once",
+        "limits": "; ".join([_limits(spec.limits), *(f"in {name}: {_limits(own)}" for name, own in elsewhere)]),
         "pace": _pace(spec),
         "result": _result(spec),
         "free quota": _free(spec),
@@ -96,11 +96,11 @@ def model(spec: ModelSpec) -> dict[str, Any]:
         "prices": [
             {
                 "price": f"{price.cny} CNY/{price.unit}",
-                "when": ", ".join(f"{fact} {str(value).lower()}" for fact, value in price.when.items()) or "always",
+                "when": ", ".join(f"{fact} {str(value).lower()}" for fact, value in when.items()) or "always",
                 "basis": price.basis,
                 "source": price.source.document + (f" (via {price.source.via})" if price.source.via else ""),
             }
-            for price in spec.prices
+            for when, price in _prices(spec)
         ],
     }
 
@@ -108,6 +108,17 @@ def model(spec: ModelSpec) -> dict[str, Any]:
 def _constraints(spec: ModelSpec) -> tuple[Constraint, ...]:
     """Every rule between fields, in the order in which they are looked at."""
     return (*spec.constraints, *spec.between)
+
+
+def _limits(limits: Limits) -> str:
+    return f"{limits.submits} submissions in {limits.per_s} s, {limits.running or 'any number'} at once"
+
+
+def _prices(spec: ModelSpec) -> Iterator[tuple[Mapping[str, object], Price]]:
+    """Every price, and when it holds; the region comes first where it matters."""
+    yield from ((price.when, price) for price in spec.prices)
+    for region, terms in spec.elsewhere.items():
+        yield from (({"region": region, **price.when}, price) for price in terms.prices or ())
 
 
 def test_value_rows(service: Service) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -19,11 +19,14 @@ from fakescope.catalog.spec import (
     Free,
     Limits,
     Media,
+    MediaWhen,
     ModelSpec,
     Node,
     Pace,
+    Part,
     Price,
     Source,
+    Terms,
 )
 from fakescope.catalog.tables import Table, plain
 
@@ -78,7 +81,10 @@ def _model(table: Table, family: _Family) -> Iterator[ModelSpec]:
 
     fields = tuple(_fields(table, family, basis, source))
     position = {field.path: i for i, field in enumerate(fields)}
-    constraints = tuple(_constraint(row, position, basis, source) for row in _constraint_rows(table, family))
+    places = _Places(fields, position)
+    rows = _constraint_rows(table, family)
+    constraints = tuple(_constraint(row, places, family.tiers, basis, source) for row in rows)
+    media = _media(own("media").table("media"), places)
     spec = ModelSpec(
         name=name,
         family=family.table.take("name", str),
@@ -94,8 +100,9 @@ def _model(table: Table, family: _Family) -> Iterator[ModelSpec]:
         phases=own("phases").take("phases", bool, False),
         metrics=_metrics(own("metrics")),
         utc_offset_ms=family.utc_offset_ms,
-        media=_media(own("media").table("media"), fields, position),
+        media=media,
         fields=fields,
+        parts=tuple(places.parts.values()),
         position=position,
         places=tuple((where, key) for where, _, key in (path.partition(".") for path in position)),
         defaults=tuple(field.default for field in fields),
@@ -113,11 +120,13 @@ def _model(table: Table, family: _Family) -> Iterator[ModelSpec]:
         prices=tuple(_prices(table, position, basis, source)),
         trial_only=table.take("trial_only", bool, False),
         free=_free(table.table("free"), basis, source) if "free" in table else None,
+        elsewhere={},
         aliases=tuple(_aliases(table, basis, source)),
         basis=basis,
         source=source,
         checked=family.checked,
     )
+    spec = spec._replace(elsewhere=dict(_elsewhere(table, spec)))
     table.done()
     yield spec
     for alias in spec.aliases:
@@ -153,11 +162,18 @@ def _rule(row: Table, tiers: Mapping[str, tuple[str, ...]]) -> Rule:
                 max_chars=row.count("max_chars", None),
                 too_long=row.one_of("too_long", ("cut", "refuse"), "refuse"),
                 not_blank=row.take("not_blank", bool, False),
+                counts=row.one_of("counts", rules.COUNTS, "characters"),
             )
         case "integer":
-            return rules.Integer(bounds=row.bounds(), values=row.items("values", int, []) or None)
+            return rules.Integer(
+                bounds=row.bounds(),
+                values=row.items("values", int, []) or None,
+                too_high=row.one_of("too_high", ("cut", "refuse"), "refuse"),
+            )
         case "number":
             return rules.Number(bounds=row.bounds())
+        case "boolean":
+            return rules.Boolean(values=row.items("values", bool, [True, False]))
         case "choice":
             return rules.Choice(values=row.words("values"))
         case "size":
@@ -180,29 +196,46 @@ def _rule(row: Table, tiers: Mapping[str, tuple[str, ...]]) -> Rule:
         case "assets":
             types = row.table("types")
             counts = {word: types.bounds(word) for word in types.names}
-            apart = row.table("apart", {})
+            apart, beside = row.table("apart", {}), row.table("beside", {})
             return rules.Assets(
                 url=_media_rule(row),
                 types=counts,
                 count=row.bounds("count"),
                 needs=row.words("needs", []),
                 apart={word: apart.words(word) for word in apart.names},
+                beside={word: beside.words(word) for word in beside.names},
+                files=dict(_files(row.table("files", {}), counts)),
             )
         case "list":
-            item = row.table("item")
-            rule = rules.ListRule(
-                item=_rule(item, tiers),
+            return rules.ListRule(
+                item=_item(row.table("item"), tiers),
                 bounds=row.bounds("count"),
                 too_many=row.one_of("too_many", ("cut", "refuse"), "refuse"),
             )
-            item.done()
-            return rule
+        case "object":
+            keys = row.table("keys")
+            return rules.ObjectRule(keys={key: _item(keys.table(key), tiers) for key in keys.names})
         case "box":
             return rules.Box(ratios=row.words("ratios", []))
         case "reference":
             return rules.Reference(prefix=row.take("prefix", str))
         case kind:
             return RULES[kind]()
+
+
+def _item(row: Table, tiers: Mapping[str, tuple[str, ...]]) -> Rule:
+    """A rule inside another one."""
+    rule = _rule(row, tiers)
+    row.done()
+    return rule
+
+
+def _files(table: Table, types: Mapping[str, rules.Bounds]) -> Iterator[tuple[str, rules.MediaRule]]:
+    for word, row in table.each():
+        if word not in types:
+            raise table.fail(f"{word} is not one of types: {', '.join(types)}")
+        yield word, _media_rule(row)
+        row.done()
 
 
 _STATUSES = ("PENDING", "RUNNING", "SUCCEEDED", "FAILED")
@@ -226,6 +259,7 @@ def _media_rule(row: Table) -> rules.MediaRule:
         ascii_only=row.take("ascii_only", bool, False),
         side_px=row.bounds("side_px"),
         long_px=row.bounds("long_px"),
+        short_px=row.bounds("short_px"),
         ratio=row.bounds("ratio"),
         max_bytes=row.count("max_bytes", None),
         seconds=row.bounds("seconds"),
@@ -233,29 +267,77 @@ def _media_rule(row: Table) -> rules.MediaRule:
     )
 
 
-def _media(table: Table, fields: tuple[Field, ...], position: Mapping[str, int]) -> Media:
-    def paths(key: str) -> tuple[str, ...]:
-        """Paths of files, of lists of files, or of one type in a list of assets: `input.media.video`."""
-        for path in (given := table.words(key, [])):
-            outer, _, word = path.rpartition(".")
-            rule = fields[position[outer]].rule if outer in position else None
-            if not (isinstance(rule, rules.Assets) and word in rule.types):
-                _path(table, path, position)
-        return given
+class _Places:
+    """Where fields are, and parts of fields, which are given their places as rows name them."""
 
-    results: Any = table.take("results", (int, str), 1)
-    seconds: Any = table.take("seconds", (int, list), None)
+    def __init__(self, fields: Sequence[Field], position: Mapping[str, int]) -> None:
+        self.position, self.parts = position, dict[str, Part]()
+        self._fields = fields
+
+    def part(self, path: str) -> Part | None:
+        """The part of a field that a path goes on to, as in `input.media.first_frame`."""
+        outer, _, word = path.rpartition(".")
+        if outer not in self.position:
+            return None
+        at = self.position[outer]
+        rule = self._fields[at].rule
+        if not isinstance(rule, rules.Assets | rules.ListRule | rules.Messages) or word not in rule.parts:
+            return None
+        return Part(at, rule, word)
+
+    def at(self, row: Table, path: str) -> int:
+        """The place of a field or a part."""
+        part = self.part(path)
+        if part is None:
+            return self.position[_path(row, path, self.position)]
+        self.parts.setdefault(path, part)
+        return len(self._fields) + list(self.parts).index(path)
+
+
+def _media(table: Table, places: _Places) -> Media:
     media = Media(
         file=table.one_of("file", ("mp4", "png", "jpg", "none"), "mp4"),
-        frames_per_s=table.count("frames_per_s", None),
+        frames_per_s=_deciding(table, "frames_per_s", None, places),
         sound=table.take("sound", bool, False),
-        results=results if isinstance(results, int) else _path(table, results, position),
-        seconds=paths("seconds") if isinstance(seconds, list) else seconds,
-        billed_seconds=paths("billed_seconds"),
+        results=_deciding(table, "results", 1, places) or 0,
+        seconds=_lasting(table, places),
+        billed_seconds=_paths_of_files(table, "billed_seconds", places),
         billed_caps=tuple(map(float, table.items("billed_caps", (int, Decimal), []))),
+        when=tuple(_media_when(row, places) for row in table.tables("when")),
     )
     table.done()
     return media
+
+
+def _media_when(row: Table, places: _Places) -> MediaWhen:
+    when = MediaWhen(
+        tuple(_conditions(row, places)),
+        _deciding(row, "results", None, places),
+        _lasting(row, places),
+        _deciding(row, "frames_per_s", None, places),
+    )
+    row.done()
+    return when
+
+
+def _deciding(table: Table, key: str, default: int | None, places: _Places) -> int | str | None:
+    """A number, or the path of the field that has it."""
+    given: Any = table.take(key, (int, str), default)
+    return _path(table, given, places.position) if isinstance(given, str) else given
+
+
+def _lasting(table: Table, places: _Places) -> int | tuple[str, ...] | None:
+    """Seconds, or the paths of the files that decide."""
+    given: Any = table.take("seconds", (int, list), None)
+    return _paths_of_files(table, "seconds", places) if isinstance(given, list) else given
+
+
+def _paths_of_files(table: Table, key: str, places: _Places) -> tuple[str, ...]:
+    """Paths of files, of lists of files, or of one type in a list of assets: `input.media.video`."""
+    for path in (given := table.words(key, [])):
+        if places.part(path) is None:
+            _path(table, path, places.position)
+    return given
 
 
 def _constraint_rows(table: Table, family: _Family) -> list[Table]:
@@ -269,6 +351,8 @@ def _constraint_rows(table: Table, family: _Family) -> list[Table]:
 _CONSTRAINTS = (
     "ignored",
     "required",
+    "default",
+    "narrowed",
     "one_of",
     "excludes",
     "same_length",
@@ -279,42 +363,50 @@ _CONSTRAINTS = (
 )
 
 
-def _constraint(row: Table, position: Mapping[str, int], basis: str, source: Source) -> Constraint:
+_OF_PARTS = ("one_of", "excludes", "same_length", "most_items")
+
+
+def _constraint(
+    row: Table, places: _Places, tiers: Mapping[str, tuple[str, ...]], basis: str, source: Source
+) -> Constraint:
     kind = row.one_of("kind", _CONSTRAINTS)
 
     def fields(paths: tuple[str, ...]) -> tuple[int, ...]:
         if not paths:
             raise row.fail(f"{kind} needs fields")
-        return tuple(position[_path(row, path, position)] for path in paths)
+        return tuple(places.at(row, path) for path in paths)
 
     # What a kind does not have is not read, and so an unknown key.
     in_groups, counted = kind == "first_active", kind.startswith("most_")
     constraint = Constraint(
         kind=kind,
         fields=() if in_groups else fields(row.words("fields")),
-        conditions=() if in_groups else tuple(_conditions(row, position)),
+        conditions=() if in_groups else tuple(_conditions(row, places)),
         groups=tuple(fields(group) for group in row.lists("groups")) if in_groups else (),
         limit=row.count("limit") if counted else 0,
-        value=plain(row.take("value", object)) if kind == "most_of" else None,
-        says=kind if kind in BEFORE_FIELDS else row.take("says", str, kind),
+        value=plain(row.take("value", object)) if kind in ("default", "most_of") else None,
+        rule=_item(row.table("rule"), tiers) if kind == "narrowed" else None,
+        says=kind if kind in BEFORE_FIELDS else row.take("says", str, "" if kind == "narrowed" else kind),
         basis=row.basis(basis),
         source=row.source(source),
     )
     row.done()
+    if kind not in _OF_PARTS and max((0, *constraint.fields)) >= len(places.position):
+        raise row.fail(f"{kind} is for fields; for their parts there are {', '.join(_OF_PARTS)}")
     return constraint
 
 
-def _conditions(row: Table, position: Mapping[str, int]) -> Iterator[Condition]:
-    for test in ("given", "absent"):
+def _conditions(row: Table, places: _Places) -> Iterator[Condition]:
+    for test in ("given", "absent", "several"):
         for path in row.words(test, []):
-            yield Condition(position[_path(row, path, position)], test)
+            yield Condition(places.at(row, path), test)
     for test in ("is", "is_not"):
         wanted: dict[str, object] = row.take(test, dict, {})
         for path, values in wanted.items():
             several = tuple(plain(values) if isinstance(values, list) else [plain(values)])
             if not several:
                 raise row.fail(f"{test}: {path} has no values; give one, or a list of some")
-            yield Condition(position[_path(row, path, position)], test, several)
+            yield Condition(places.position[_path(row, path, places.position)], test, several)
 
 
 def _path(row: Table, path: str, position: Mapping[str, int]) -> str:
@@ -349,14 +441,25 @@ def _node(key: str, row: Table, position: Mapping[str, int]) -> Node:
         node = Node(key, "fact", fact=row.one_of("fact", tuple(FACTS)), cast=cast)
     elif "value" in row:
         at = position[_path(row, row.take("value", str), position)]
-        node = Node(key, "value", at=at, words=plain(row.take("words", dict, None)), cast=cast)
+        words: dict[str, object] | None = plain(row.take("words", dict, None))
+        node = Node(key, "value", at=at, words=None if words is None else _keyed(words), cast=cast)
     elif "seconds_of" in row:
         node = Node(key, "seconds_of", at=position[_path(row, row.take("seconds_of", str), position)], cast=cast)
+    elif "items" in row:
+        entries = row.tables("items")
+        children = tuple(Node("", "object", children=_nodes(entry, position)) for entry in entries)
+        node = Node(key, "list", children=children)
     else:
         wrap = row.take("wrap", bool, False)
         return Node(key, "object", children=_nodes(row, position), each=each, wrap=wrap)
     row.done()
     return node._replace(each=each)
+
+
+def _keyed(words: Mapping[str, object]) -> Mapping[object, object]:
+    """Words by the value they stand for. A key of TOML is a text, and a boolean's is "true" or "false"."""
+    booleans: dict[str, object] = {"true": True, "false": False}
+    return {booleans.get(key, key): word for key, word in words.items()}
 
 
 def _prices(table: Table, position: Mapping[str, int], basis: str, source: Source) -> Iterator[Price]:
@@ -377,6 +480,19 @@ def _free(table: Table, basis: str, source: Source) -> Free:
     free = Free(table.take(key, int), unit, table.basis(basis), table.source(source))
     table.done()
     return free
+
+
+def _elsewhere(table: Table, spec: ModelSpec) -> Iterator[tuple[str, Terms]]:
+    """Regions with terms of their own; what a region does not say is as in the others."""
+    source = table.source(spec.source, "price_source")
+    for region, row in table.table("in", {}).each():
+        if region not in (known := [*spec.regions, *(name for alias in spec.aliases for name in alias.regions)]):
+            raise row.fail(f"the model is not in {region}; it is in {', '.join(known)}")
+        limits = _limits(row.table("limits"), spec.basis, spec.source) if "limits" in row else None
+        prices = tuple(_prices(row, spec.position, spec.basis, source)) if "price" in row else None
+        free = _free(row.table("free"), spec.basis, spec.source) if "free" in row else None
+        yield region, Terms(limits, prices, free)
+        row.done()
 
 
 def _limits(table: Table, basis: str, source: Source) -> Limits:

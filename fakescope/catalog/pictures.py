@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import binascii
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 __all__ = ["FileHead", "describe_data_uri"]
 
@@ -11,7 +11,7 @@ _HEAD_CHARS = 96 * 1024  # a JPEG may carry this much metadata before its size; 
 
 
 class FileHead(NamedTuple):
-    """Format by content (`jpeg`, `png`, `bmp`, `webp`, `wav`, `mp3`), decoded size, and a picture's sides in pixels."""
+    """Format by content (`jpeg`, `tiff`, `heif`, `wav`, …), decoded size, sides in pixels where the head has them."""
 
     format: str
     size_bytes: int
@@ -29,7 +29,7 @@ def describe_data_uri(uri: str) -> FileHead | None:
     except ValueError:
         return None
     size = len(data) // 4 * 3 - data[-2:].count("=")
-    for describe in (_png, _jpeg, _bmp, _webp, _audio):
+    for describe in (_png, _jpeg, _bmp, _webp, _gif, _tiff, _heif, _audio):
         found = describe(head)
         if found is not None:
             kind, sides, alpha = found
@@ -80,6 +80,47 @@ def _webp(head: bytes) -> _Found:
         case _:
             sides = tuple(int.from_bytes(head[i : i + 2], "little") & 0x3FFF for i in (26, 28))
             return "webp", (sides[0], sides[1]), False
+
+
+def _gif(head: bytes) -> _Found:
+    if head[:6] not in (b"GIF87a", b"GIF89a") or len(head) < 10:
+        return None
+    return "gif", (int.from_bytes(head[6:8], "little"), int.from_bytes(head[8:10], "little")), False
+
+
+def _tiff(head: bytes) -> _Found:
+    orders: dict[bytes, Literal["little", "big"]] = {b"II*\0": "little", b"MM\0*": "big"}
+    order = orders.get(head[:4])
+    if order is None:
+        return None
+    at = int.from_bytes(head[4:8], order)  # of the directory, which often comes last and is then not in the head
+    found = {}
+    for entry in range(at + 2, at + 2 + 12 * int.from_bytes(head[at : at + 2], order), 12):
+        if entry + 12 <= len(head):
+            size = 2 if int.from_bytes(head[entry + 2 : entry + 4], order) == 3 else 4
+            found[int.from_bytes(head[entry : entry + 2], order)] = int.from_bytes(
+                head[entry + 8 : entry + 8 + size], order
+            )
+    sides = (found[256], found[257]) if found.keys() >= {256, 257} and found[256] and found[257] else None
+    return "tiff", sides, found.get(277) in (2, 4)  # samples per pixel: grey or RGB, and alpha
+
+
+def _heif(head: bytes) -> _Found:
+    if head[4:8] != b"ftyp" or head[8:12] not in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"):
+        return None
+    about, at = b"", 0
+    while at + 8 <= len(head) and not about:
+        size = int.from_bytes(head[at : at + 4], "big")
+        if head[at + 4 : at + 8] == b"meta" and at + size <= len(head):
+            about = head[at : at + size]
+        at += max(size, 8)
+    # The largest of the boxes with a size: a thumbnail and the tiles of a grid have one, too.
+    sizes, at = [], about.find(b"ispe")
+    while 0 <= at <= len(about) - 16:
+        sizes.append((int.from_bytes(about[at + 8 : at + 12], "big"), int.from_bytes(about[at + 12 : at + 16], "big")))
+        at = about.find(b"ispe", at + 4)
+    whole = max((size for size in sizes if all(size)), key=lambda size: size[0] * size[1], default=None)
+    return "heif", whole, False
 
 
 def _audio(head: bytes) -> _Found:

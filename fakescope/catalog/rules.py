@@ -7,13 +7,15 @@ words are looked up in a row's `says`, then in the family's wording, which name 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Protocol
 
 from fakescope.catalog.pictures import describe_data_uri
 
 __all__ = [
+    "COUNTS",
     "RULES",
     "Assets",
     "Boolean",
@@ -26,12 +28,16 @@ __all__ = [
     "MediaRule",
     "Messages",
     "Number",
+    "ObjectRule",
+    "Parted",
     "Pixels",
     "Reference",
     "Rule",
     "Size",
     "Text",
     "details",
+    "is_video",
+    "measured",
     "sayable",
 ]
 
@@ -60,6 +66,19 @@ class Rule(Protocol):
 
     def slots(self) -> dict[str, object]:
         """Values for {allowed}, {low} and {high} in a problem's text."""
+        ...
+
+
+class Parted(Rule, Protocol):
+    """A rule for values with parts that have names: files of a type, the pictures of a message."""
+
+    @property
+    def parts(self) -> Collection[str]:
+        """The names of the parts."""
+        ...
+
+    def part(self, word: str, value: object) -> list[object]:
+        """What a value has of a part. Of a value that breaks the rule, what can be made out."""
         ...
 
 
@@ -111,28 +130,60 @@ class Bounds:
         return " ".join(filter(None, (low, above, high, below))) or "any"
 
 
-class Text:
-    """A string. Too long is cut or wrong, as the documents say; a Chinese character counts as one."""
+COUNTS = ("characters", "widths", "words")
+"""What a limit of a text counts: every character once; a Chinese one twice; a Chinese one, or a word, once."""
 
-    __slots__ = ("max_chars", "not_blank", "too_long")
+
+def measured(text: str, counts: str) -> int:
+    """How long a text is, as the limit of its field counts."""
+    if counts == "characters":
+        return len(text)
+    chinese = 0 if text.isascii() else sum(map(_is_chinese, text))
+    if counts == "widths":
+        return len(text) + chinese
+    rest = "".join(" " if _is_chinese(char) else char for char in text) if chinese else text
+    return chinese + sum(any(map(str.isalnum, word)) for word in rest.split())
+
+
+def _is_chinese(char: str) -> bool:
+    return "\u3400" <= char <= "\u9fff" or "\uf900" <= char <= "\ufaff" or "\U00020000" <= char <= "\U0003ffff"
+
+
+class Text:
+    """A string. Too long is cut or wrong, as the documents say, and `counts` says what is counted."""
+
+    __slots__ = ("counts", "max_chars", "not_blank", "too_long")
     kind = "text"
     takes_as_is = False
 
-    def __init__(self, *, max_chars: int | None = None, too_long: str = "cut", not_blank: bool = False) -> None:
-        self.max_chars, self.too_long, self.not_blank = max_chars, too_long, not_blank
+    def __init__(
+        self,
+        *,
+        max_chars: int | None = None,
+        too_long: str = "cut",
+        not_blank: bool = False,
+        counts: str = "characters",
+    ) -> None:
+        self.max_chars, self.too_long, self.not_blank, self.counts = max_chars, too_long, not_blank, counts
 
     def check(self, value: object) -> str | None:
         if type(value) is not str:
             return "type"
         if self.not_blank and not value.strip():
             return "blank"
-        if self.too_long == "refuse" and self.max_chars is not None and len(value) > self.max_chars:
-            return "length"
-        return None
+        return "length" if self.too_long == "refuse" and self._is_too_long(value) else None
+
+    def _is_too_long(self, text: str) -> bool:
+        # No text is longer than twice its characters, so a short one need not be looked through.
+        most = self.max_chars
+        return most is not None and len(text) * 2 > most and measured(text, self.counts) > most
 
     def accept(self, value: object) -> object:
         assert isinstance(value, str)
-        return value[: self.max_chars]
+        if self.counts == "characters" or not self._is_too_long(value):
+            return value[: self.max_chars]
+        ends = range(len(value) + 1)
+        return value[: bisect_right(ends, self.max_chars or 0, key=lambda end: measured(value[:end], self.counts)) - 1]
 
     def mistakes(self) -> Iterable[str]:
         return ["type", *["blank"] * self.not_blank, *["length"] * (self.too_long == "refuse")]
@@ -140,54 +191,68 @@ class Text:
     def allowed(self) -> str:
         if self.max_chars is None:
             return "text"
-        return f"text, {'cut after' if self.too_long == 'cut' else 'at most'} {self.max_chars} characters"
+        counted = {"characters": "characters", "widths": "characters, Chinese ones twice", "words": "words"}
+        return f"text, {'cut after' if self.too_long == 'cut' else 'at most'} {self.max_chars} {counted[self.counts]}"
 
     def slots(self) -> dict[str, object]:
         return {"high": self.max_chars}
 
 
 class Boolean(_Plain):
-    """true or false."""
+    """true or false, or only one of them."""
 
-    __slots__ = ()
+    __slots__ = ("values",)
     kind = "boolean"
 
+    def __init__(self, *, values: tuple[bool, ...] = (True, False)) -> None:
+        self.values = values
+
     def check(self, value: object) -> str | None:
-        return None if value is True or value is False else "type"
+        if value is not True and value is not False:
+            return "type"
+        return None if value in self.values else "choice"
 
     def mistakes(self) -> Iterable[str]:
-        return ("type",)
+        return ["type", *["choice"] * (len(self.values) < 2)]
 
     def allowed(self) -> str:
-        return "true or false"
+        return " or ".join(str(value).lower() for value in self.values)
 
 
 class Integer:
-    """A whole number in a range, or one of a few. 5.0 is 5: JSON has one kind of number."""
+    """A whole number in a range, or one of a few. Too high is wrong, or means the highest. 5.0 is 5 in JSON."""
 
-    __slots__ = ("bounds", "values")
+    __slots__ = ("bounds", "too_high", "values")
     kind = "integer"
     takes_as_is = False
 
-    def __init__(self, *, bounds: Bounds | None = None, values: tuple[int, ...] | None = None) -> None:
-        self.bounds, self.values = bounds or Bounds(), values
+    def __init__(
+        self, *, bounds: Bounds | None = None, values: tuple[int, ...] | None = None, too_high: str = "refuse"
+    ) -> None:
+        self.bounds, self.values, self.too_high = bounds or Bounds(), values, too_high
 
     def check(self, value: object) -> str | None:
         if type(value) is not int and not (type(value) is float and value.is_integer()):
             return "type"
         if self.values is not None:
             return None if value in self.values else "choice"
-        return None if self.bounds.hold(value) else "range"
+        return None if self.bounds.hold(value) or self._is_cut(value) else "range"
+
+    def _is_cut(self, value: float) -> bool:
+        return self.too_high == "cut" and self.bounds.high is not None and value > self.bounds.high
 
     def accept(self, value: object) -> object:
         assert isinstance(value, int | float)
-        return int(value)
+        return int(value) if self.too_high == "refuse" or not self._is_cut(value) else int(self.bounds.high or 0)
 
     def mistakes(self) -> Iterable[str]:
         return ("type", "range" if self.values is None else "choice")
 
     def allowed(self) -> str:
-        return _one_of(self.values) if self.values is not None else _within("a whole number", self.bounds)
+        if self.values is not None:
+            return _one_of(self.values)
+        more = ", more means the highest" if self.too_high == "cut" else ""
+        return _within("a whole number", self.bounds) + more
 
     def slots(self) -> dict[str, object]:
         low, high = self.bounds.ends
@@ -339,6 +404,7 @@ class MediaRule:
         "ratio",
         "schemes",
         "seconds",
+        "short_px",
         "side_px",
     )
     kind = "media"
@@ -354,6 +420,7 @@ class MediaRule:
         ascii_only: bool = False,
         side_px: Bounds | None = None,
         long_px: Bounds | None = None,
+        short_px: Bounds | None = None,
         ratio: Bounds | None = None,
         max_bytes: int | None = None,
         seconds: Bounds | None = None,
@@ -361,6 +428,7 @@ class MediaRule:
     ) -> None:
         self.media, self.schemes, self.formats, self.alpha, self.ascii_only = media, schemes, formats, alpha, ascii_only
         self.side_px, self.long_px, self.ratio = side_px or Bounds(), long_px or Bounds(), ratio or Bounds()
+        self.short_px = short_px or Bounds()
         self.max_bytes, self.seconds, self.fps = max_bytes, seconds or Bounds(), fps or Bounds()
 
     def check(self, value: object) -> str | None:
@@ -389,6 +457,9 @@ class MediaRule:
                 return "side"
             if not (self.side_px.hold(long) and self.long_px.hold(long) and self.ratio.hold(long / short)):
                 return "too_big"
+            if not self.short_px.hold(short):
+                low, _ = self.short_px.ends
+                return "side" if low is not None and short <= low else "too_big"
         return None
 
     def accept(self, value: object) -> object:
@@ -402,7 +473,12 @@ class MediaRule:
 
     def _limits(self) -> Iterator[str]:
         yield "/".join(self.formats) or "any format"
-        named = {"sides {} px": self.side_px, "longer side {} px": self.long_px, "longer/shorter side {}": self.ratio}
+        named = {
+            "sides {} px": self.side_px,
+            "longer side {} px": self.long_px,
+            "shorter side {} px": self.short_px,
+            "longer/shorter side {}": self.ratio,
+        }
         for text, bounds in {**named, "{} s": self.seconds, "{} frames/s": self.fps}.items():
             if str(bounds) != "any":
                 yield text.format(bounds)
@@ -446,6 +522,15 @@ class ListRule:
 
     def mistakes(self) -> Iterable[str]:
         return ("type", "count", *self.item.mistakes())
+
+    @property
+    def parts(self) -> Collection[str]:
+        """Files that are pictures or videos, which their endings tell."""
+        return ("image", "video") if isinstance(self.item, MediaRule) and self.item.media == "image or video" else ()
+
+    def part(self, word: str, value: object) -> list[object]:
+        files = value if isinstance(value, list) else ()
+        return [file for file in files if isinstance(file, str) and is_video(file) == (word == "video")]
 
     def allowed(self) -> str:
         return f"{_within('a list', self.bounds, ' items')}, each: {self.item.allowed()}"
@@ -511,6 +596,13 @@ class Messages(_Plain):
         mistakes = (self.text.check(texts[0]), *map(self.image.check, images))
         return next((mistake for mistake in mistakes if mistake), None)
 
+    @property
+    def parts(self) -> Collection[str]:
+        return ("image", "text")
+
+    def part(self, word: str, value: object) -> list[object]:
+        return [item[word] for item in self._content(value) or () if word in item]
+
     @staticmethod
     def _content(value: object) -> list[dict[str, object]] | None:
         if type(value) is not list or len(value) != 1 or not isinstance(value[0], dict):
@@ -534,10 +626,11 @@ class Messages(_Plain):
 class Assets(_Plain):
     """A list of `{"type": …, "url": …}`: how many of each type, and how many in all.
 
-    At least one type of `needs` must be there; `apart` says which types a type cannot stand beside.
+    At least one type of `needs` must be there. `beside` says of which types a type needs one, and `apart` which it
+    cannot stand beside. Files of a type in `files` have a rule of their own.
     """
 
-    __slots__ = ("apart", "count", "needs", "types", "url")
+    __slots__ = ("apart", "beside", "count", "files", "needs", "types", "url")
     kind = "assets"
 
     def __init__(
@@ -548,8 +641,11 @@ class Assets(_Plain):
         count: Bounds,
         needs: tuple[str, ...] = (),
         apart: Mapping[str, Sequence[str]] | None = None,
+        beside: Mapping[str, Sequence[str]] | None = None,
+        files: Mapping[str, MediaRule] | None = None,
     ) -> None:
         self.url, self.types, self.count, self.needs, self.apart = url, types, count, needs, apart or {}
+        self.beside, self.files = beside or {}, files or {}
 
     def check(self, value: object) -> str | None:
         if type(value) is not list or not all(isinstance(item, dict) for item in value):
@@ -565,22 +661,65 @@ class Assets(_Plain):
             return "apart"
         if self.needs and not any(word in found for word in self.needs):
             return "needs"
-        return next((mistake for item in value if (mistake := self._url(item.get("url")))), None)
+        if any(word in found and not any(map(found.count, others)) for word, others in self.beside.items()):
+            return "needs"
+        return next((mistake for item in value if (mistake := self._url(item["type"], item.get("url")))), None)
 
-    def _url(self, url: object) -> str | None:
-        return "type" if url is None else self.url.check(url)
+    def _url(self, word: str, url: object) -> str | None:
+        return "type" if url is None else self.file(word).check(url)
+
+    def file(self, word: str) -> MediaRule:
+        """The rule for files of a type."""
+        return self.files.get(word, self.url)
+
+    @property
+    def parts(self) -> Collection[str]:
+        return self.types.keys()
+
+    def part(self, word: str, value: object) -> list[object]:
+        assets = value if isinstance(value, list) else ()
+        return [asset.get("url") for asset in assets if isinstance(asset, dict) and asset.get("type") == word]
 
     def mistakes(self) -> Iterable[str]:
-        of_all = ["type", "choice", "count", *["apart"] * bool(self.apart), *["needs"] * bool(self.needs)]
-        return [*of_all, *self.url.mistakes()]
+        needs = bool(self.needs or self.beside)
+        of_all = ["type", "choice", "count", *["apart"] * bool(self.apart), *["needs"] * needs]
+        of_files = [word for rule in (self.url, *self.files.values()) for word in rule.mistakes()]
+        return dict.fromkeys([*of_all, *of_files])
 
     def allowed(self) -> str:
         kinds = ", ".join(f"{word} ({bounds})" for word, bounds in self.types.items())
-        return f"a list, {self.count} items, of {kinds}; each: {self.url.allowed()}"
+        own = "".join(f"; {word}: {rule.allowed()}" for word, rule in self.files.items())
+        return f"a list, {self.count} items, of {kinds}; each: {self.url.allowed()}{own}"
 
     def slots(self) -> dict[str, object]:
         low, high = self.count.ends
         return {"allowed": _quoted(self.types), "low": _plain(low), "high": _plain(high)}
+
+
+class ObjectRule(_Plain):
+    """An object that has each of these keys; others are not looked at."""
+
+    __slots__ = ("keys",)
+    kind = "object"
+
+    def __init__(self, *, keys: Mapping[str, Rule]) -> None:
+        self.keys = keys
+
+    def check(self, value: object) -> str | None:
+        if not isinstance(value, dict):
+            return "type"
+        for key, rule in self.keys.items():
+            inner = value.get(key)
+            mistake = "type" if inner is None else rule.check(inner)
+            if mistake is not None:
+                return mistake
+        return None
+
+    def mistakes(self) -> Iterable[str]:
+        return dict.fromkeys(["type", *(word for rule in self.keys.values() for word in rule.mistakes())])
+
+    def allowed(self) -> str:
+        return "{ " + ", ".join(f"{key}: {rule.allowed()}" for key, rule in self.keys.items()) + " }"
 
 
 class Reference(_Plain):
@@ -615,6 +754,7 @@ RULES: dict[str, type[Rule]] = {
     "media": MediaRule,
     "messages": Messages,
     "number": Number,
+    "object": ObjectRule,
     "pixels": Pixels,
     "reference": Reference,
     "size": Size,
@@ -630,15 +770,17 @@ def details(rule: Rule, value: object) -> dict[str, object]:
     assets; {index} of the first asset whose type is wrong.
     """
     match rule, value:
-        case Choice(), _:
-            return {"quoted": _quoted(rule.values)}
+        case Choice(values=words) | Integer(values=tuple(words)) | Boolean(values=words), _:
+            return {"quoted": _quoted(words)}
         case Pixels(), str() if sides := rule.sides(value):
             return {"width": sides[0], "height": sides[1], "area": sides[0] * sides[1]}
         case Messages(), [{"content": list(content)}]:
             return {"count": sum(isinstance(item, dict) and "image" in item for item in content)}
         case Assets(), list():
-            known = [isinstance(item, dict) and item.get("type") in rule.types for item in value]
-            return {"count": len(value), "index": known.index(False) if False in known else 0}
+            types = list(rule.types)  # in a list, because a wrong type may be anything
+            known = [isinstance(item, dict) and item.get("type") in types for item in value]
+            index = known.index(False) if False in known else 0
+            return {"count": len(value), "index": index, "quoted": _quoted(types)}
     return {}
 
 
@@ -647,18 +789,29 @@ def sayable(rule: Rule, mistake: str) -> set[str]:
     names = {"field", "path", "given", *rule.slots()}
     formed = mistake not in ("missing", "type", "format")  # a value of another form has no sides and no items
     match rule:
-        case Choice():
+        case Choice() | Integer(values=tuple()) | Boolean():
             return names | {"quoted"}
         case Pixels() if formed:
             return names | {"width", "height", "area"}
         case Messages() if formed:
             return names | {"count"}
         case Assets() if formed:
-            return names | {"count", "index"}
+            return names | {"count", "index", "quoted"}
     return names
 
 
-def _quoted(values: Iterable[str]) -> str:
+_VIDEOS = frozenset(("avi", "flv", "mkv", "mov", "mp4", "mpg", "mxf", "ts", "webm"))
+
+
+def is_video(address: str) -> bool:
+    """Whether a file is a video, by the ending of its path, or by the MIME type of a `data:` address."""
+    if address[:5].lower() == "data:":
+        return address[5:11].lower() == "video/"
+    _, dot, ending = address.partition("#")[0].partition("?")[0].rpartition(".")
+    return bool(dot) and ending.lower() in _VIDEOS
+
+
+def _quoted(values: Iterable[object]) -> str:
     """'a', 'b' or 'c', as the vendor's newer services write it."""
     names = [repr(value) for value in values]
     return " or ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from fakescope.catalog.rules import Rule
+from fakescope.catalog.rules import Parted, Rule
 
 __all__ = [
     "BASES",
@@ -20,15 +20,18 @@ __all__ = [
     "Free",
     "Limits",
     "Media",
+    "MediaWhen",
     "ModelSpec",
     "Node",
     "Pace",
+    "Part",
     "Price",
     "ProblemText",
     "Refusal",
     "RegionSpec",
     "Service",
     "Source",
+    "Terms",
     "TestKey",
     "TestPrompt",
 ]
@@ -39,12 +42,15 @@ BASES = ("seen", "documented", "inferred")
 FACTS = {
     "prompt": "the prompt as it was given; absent when there was none",
     "rewritten_prompt": "the prompt the model worked with; absent without prompt_extend or prompt",
+    "used_prompt": "the prompt the model worked with: as rewritten, or as it was given",
     "result_url": "the link to a result",
+    "second_url": "the link to a second file that comes with a result and is not counted",
     "result_count": "how many results there are",
     "result_id": "an identifier that a later task can refer to",
     "output_seconds": "seconds made",
     "input_seconds": "seconds of video given that are billed",
     "total_seconds": "seconds given plus seconds made",
+    "frames_per_s": "frames per second of the result",
     "lines": "the resolution tier as a number: 480, 720, 1080",
     "size": "width*height as asked for, or the default",
     "width": "width of the result in pixels",
@@ -84,8 +90,21 @@ class Field(NamedTuple):
         return self.path.partition(".")[2]
 
 
+class Part(NamedTuple):
+    """What constraints and conditions may name besides fields: files of a type, pictures of a message, … at a field.
+
+    The n-th part of a model stands behind its fields, at their number plus n.
+    """
+
+    at: int
+    rule: Parted
+    word: str
+
+
 class Condition(NamedTuple):
-    """Holds when the field at `at` was `given`, is `absent`, `is` one of `values` after defaults, or `is_not`."""
+    """Holds when the field or part at `at` was `given`, is `absent`, or has `several` items, or when the field `is` one
+    of `values` after defaults, or `is_not`.
+    """
 
     at: int
     test: str
@@ -93,15 +112,17 @@ class Condition(NamedTuple):
 
 
 class Constraint(NamedTuple):
-    """A rule between fields, while every condition holds.
+    """A rule between fields, or parts of fields, while every condition holds.
 
     ignored      the fields are not looked at, and take their defaults
-    required     the first field must be given
+    default      the fields that were left out have `value`
+    required     the fields must be given
+    narrowed     each of the fields keeps `rule`, besides its own
     one_of       at least one of the fields must be given
     excludes     at most one of the fields may be given
     same_length  the lists have equally many items, where both are given
     most_items   the lists together have at most `limit` items
-    most_chars   the texts together have at most `limit` characters
+    most_chars   the texts together have at most `limit` characters, as their fields count them
     most_of      the list has `value` at most `limit` times
     first_active of these groups the first with a field that differs from its default counts; the others are ignored
     """
@@ -112,12 +133,13 @@ class Constraint(NamedTuple):
     groups: tuple[tuple[int, ...], ...]
     limit: int
     value: object
+    rule: Rule | None
     says: str
     basis: str
     source: Source
 
 
-BEFORE_FIELDS = frozenset(("ignored", "first_active", "required"))
+BEFORE_FIELDS = frozenset(("ignored", "default", "first_active", "required"))
 """Kinds of constraints that decide which fields are looked at; the others compare fields that are each right."""
 
 
@@ -127,7 +149,8 @@ class Node(NamedTuple):
     With children it is an object; `each` makes it (or a leaf) a list with one entry per result, `wrap` a list of just
     that object.
     A leaf shows a fact, a constant, the value of a field (`at`), that value in other `words`, or the seconds of the
-    file in a field; `cast` turns it into an integer, a number or a text.
+    file in a field; `cast` turns it into an integer, a number or a text. A node of the kind `list` has its children,
+    which have no keys, as items.
     """
 
     key: str
@@ -135,7 +158,7 @@ class Node(NamedTuple):
     fact: str = ""
     constant: object = None
     at: int = -1
-    words: Mapping[str, object] | None = None
+    words: Mapping[object, object] | None = None
     cast: str = ""
     children: tuple[Node, ...] = ()
     each: bool = False
@@ -171,6 +194,14 @@ class Limits(NamedTuple):
     source: Source
 
 
+class Terms(NamedTuple):
+    """What is allowed and sold in a region where it differs from the others. None: as everywhere."""
+
+    limits: Limits | None
+    prices: tuple[Price, ...] | None
+    free: Free | None
+
+
 class Pace(NamedTuple):
     """How long tasks take at the vendor's own pace, seconds from and to: waiting, running, failing on a wrong field."""
 
@@ -180,21 +211,32 @@ class Pace(NamedTuple):
     basis: str
 
 
+class MediaWhen(NamedTuple):
+    """What differs of a result while every condition holds. None: nothing does."""
+
+    conditions: tuple[Condition, ...]
+    results: int | str | None
+    seconds: int | tuple[str, ...] | None
+    frames_per_s: int | str | None
+
+
 class Media(NamedTuple):
     """What a result is: its file, how many there are, how long it is, whether it has sound.
 
-    `results` and `seconds` are numbers, or paths of the fields that decide: an integer field, or a file whose length it
-    takes. Several paths: the shortest file. `billed_seconds` are paths of videos that are billed with the result, each
-    up to the cap (seconds) for as many files as were given. A path may name a type of a list of typed files.
+    `results`, `seconds` and `frames_per_s` are numbers, or paths of the fields that decide: an integer field, or a file
+    whose length it takes. Several paths: the shortest file. `billed_seconds` are paths of videos that are billed with
+    the result, each up to the cap (seconds) for as many files as were given. A path may name a type of a list of typed
+    files. Of the rows in `when` the first that holds and has one of these counts.
     """
 
     file: str = "mp4"
-    frames_per_s: int | None = None
+    frames_per_s: int | str | None = None
     sound: bool = False
     results: int | str = 1
     seconds: int | tuple[str, ...] | None = None
     billed_seconds: tuple[str, ...] = ()
     billed_caps: tuple[float, ...] = ()
+    when: tuple[MediaWhen, ...] = ()
 
 
 class Alias(NamedTuple):
@@ -209,7 +251,8 @@ class ModelSpec(NamedTuple):
     """Everything known about one model. `checked` is the day on which its documents were read, if that was noted.
 
     `nested`, `empties` and `references` are positions of fields that need more than a look at their place, and
-    `between` those constraints that are checked after the fields: found once, because every submission asks.
+    `between` those constraints that are checked after the fields: found once, because every submission asks. `parts`
+    are the parts of fields that constraints and conditions name. `elsewhere` has the terms of regions that differ.
     `problems` says where a wrong field shows: `task` (the task fails a moment later), `submit` (HTTP 400), or
     `presence` (a missing field at submission, a wrong value in the task).
     """
@@ -230,6 +273,7 @@ class ModelSpec(NamedTuple):
     utc_offset_ms: int
     media: Media
     fields: tuple[Field, ...]
+    parts: tuple[Part, ...]
     position: Mapping[str, int]
     places: tuple[tuple[str, str], ...]
     defaults: tuple[object, ...]
@@ -247,10 +291,30 @@ class ModelSpec(NamedTuple):
     prices: tuple[Price, ...]
     trial_only: bool
     free: Free | None
+    elsewhere: Mapping[str, Terms]
     aliases: tuple[Alias, ...]
     basis: str
     source: Source
     checked: str
+
+    def path_at(self, at: int) -> str:
+        """The path of the field or part at a place."""
+        if at < len(self.fields):
+            return self.fields[at].path
+        part = self.parts[at - len(self.fields)]
+        return f"{self.fields[part.at].path}.{part.word}"
+
+    def place_of(self, at: int) -> int:
+        """The position of a field; of a part, that of its field."""
+        return at if at < len(self.fields) else self.parts[at - len(self.fields)].at
+
+    def limits_in(self, region: str) -> Limits:
+        terms = self.elsewhere.get(region)
+        return self.limits if terms is None or terms.limits is None else terms.limits
+
+    def prices_in(self, region: str) -> tuple[Price, ...]:
+        terms = self.elsewhere.get(region)
+        return self.prices if terms is None or terms.prices is None else terms.prices
 
     def shows(self, fact: str) -> bool:
         """Whether this fact is anywhere in the output."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
-from fakescope.catalog.rules import Assets, Bounds, Box, ListRule, MediaRule, Pixels
-from fakescope.catalog.spec import ModelSpec, Node, Price
+from fakescope.catalog.rules import Assets, Bounds, Box, ListRule, MediaRule, Messages, Pixels, is_video
+from fakescope.catalog.spec import MediaWhen, ModelSpec, Node, Price
+from fakescope.engine.conditions import all_hold, with_parts
 from fakescope.engine.task import Task
 from fakescope.ids import fraction
 
@@ -23,7 +23,7 @@ Fact = Callable[[Task, int, Link], Any]
 
 Shape = Callable[[Task, Link], dict[str, Any]]
 
-_VIDEO = re.compile(r"data:video|[^?#]*\.(?:mp4|mov|avi)(?:[?#]|$)", re.IGNORECASE)
+T = TypeVar("T")
 
 REFERENCE = "AACT."
 """How an identifier begins that a task returns for a later one; the task's id follows."""
@@ -42,11 +42,27 @@ def shape(nodes: tuple[Node, ...], spec: ModelSpec) -> Shape:
 
 def result_count(spec: ModelSpec) -> Callable[[Task], int]:
     """How many results a task of this model was asked for."""
-    count = spec.media.results
-    if isinstance(count, int):
-        return lambda _task: count
-    at = spec.position[count]
-    return lambda task: int(task.values[at])
+    counted = _by_media(spec, lambda row: row.results, spec.media.results)
+
+    def count(task: Task) -> int:
+        of = counted(task)
+        return of if isinstance(of, int) else int(task.values[spec.position[of]])
+
+    asked = spec.media.results
+    return (lambda _task: asked) if isinstance(asked, int) and not spec.media.when else count
+
+
+def _by_media(spec: ModelSpec, of: Callable[[MediaWhen], T | None], otherwise: T) -> Callable[[Task], T]:
+    """What the first row of the model's media that holds and has it says, or else `otherwise`."""
+    rows = [(row.conditions, said) for row in spec.media.when if (said := of(row)) is not None]
+    if not rows:
+        return lambda _task: otherwise
+
+    def said_of(task: Task) -> T:
+        values = with_parts(list(task.values), spec)
+        return next((said for conditions, said in rows if all_hold(conditions, values, spec)), otherwise)
+
+    return said_of
 
 
 def cost_of(spec: ModelSpec, task: Task) -> Decimal | None:
@@ -60,7 +76,7 @@ def cost_of(spec: ModelSpec, task: Task) -> Decimal | None:
 
 def price_of(spec: ModelSpec, task: Task) -> Price | None:
     """The one price whose conditions hold."""
-    for price in spec.prices:
+    for price in spec.prices_in(task.region):
         if all(_priced_by(name, spec, task) == wanted for name, wanted in price.when.items()):
             return price
     return None
@@ -103,6 +119,9 @@ def _value_of(node: Node, spec: ModelSpec) -> Fact:
             return _cast(value if words is None else lambda task, n, link: words.get(value(task, n, link)), node.cast)
         case "seconds_of":
             return _cast(_file_seconds(spec, node.at), node.cast)
+        case "list":
+            entries = [_object(child.children, spec) for child in node.children]
+            return lambda task, n, link: [entry(task, n, link) for entry in entries]
     one = _object(node.children, spec)
     if node.each:
         return _each(one, spec)
@@ -154,20 +173,41 @@ def _field(spec: ModelSpec, *paths: str, otherwise: Any = None) -> Fact:
 
 
 def _prompt(spec: ModelSpec) -> Fact:
+    """The prompt as it was given, or the text of the message."""
     at = spec.position.get("input.prompt")
     if at is None:
-        return _always(None)
+        return _taken_prompt(spec)
     return lambda task, _n, _link: task.uncut.get(at, task.values[at])
 
 
+def _taken_prompt(spec: ModelSpec) -> Fact:
+    """The prompt as the model took it, which may be shorter."""
+    at = spec.position.get("input.messages")
+    rule = None if at is None else spec.fields[at].rule
+    if at is None or not isinstance(rule, Messages):
+        return _field(spec, "input.prompt")
+    return lambda task, _n, _link: next(iter(rule.part("text", task.values[at])), None)
+
+
 def _rewritten_prompt(spec: ModelSpec) -> Fact:
-    prompt, extend = _field(spec, "input.prompt"), _field(spec, "parameters.prompt_extend", otherwise=False)
+    prompt, extend = _taken_prompt(spec), _field(spec, "parameters.prompt_extend", otherwise=False)
 
     def rewritten(task: Task, n: int, link: Link) -> str | None:
         text = prompt(task, n, link)
         return f"{text} Cinematic light, rich detail." if text and extend(task, n, link) else None
 
     return rewritten
+
+
+def _used_prompt(spec: ModelSpec) -> Fact:
+    given, rewritten = _prompt(spec), _rewritten_prompt(spec)
+    return lambda task, n, link: rewritten(task, n, link) or given(task, n, link)
+
+
+def _second_url(spec: ModelSpec) -> Fact:
+    """The files that come with results are numbered behind them."""
+    count = result_count(spec)
+    return lambda task, n, link: link(task, count(task) + n)
 
 
 def _count(spec: ModelSpec) -> Fact:
@@ -183,31 +223,48 @@ def _count(spec: ModelSpec) -> Fact:
 
 def _output_seconds(spec: ModelSpec) -> Fact:
     """Seconds of the shortest of the files that decide, or those asked for; 0 and -1 leave it to the model."""
-    asked, decided = _field(spec, "parameters.duration"), spec.media.seconds
-    if not isinstance(decided, tuple):
-        return lambda task, n, link: decided if (s := asked(task, n, link)) is None or s < 1 else s
-    files = [_files(spec, path) for path in decided]
+    asked = _field(spec, "parameters.duration")
+    decided = _by_media(spec, lambda row: row.seconds, spec.media.seconds)
+    files = {path: _files(spec, path) for path in _deciding_files(spec)}
 
-    def shortest(task: Task, n: int, link: Link) -> float:
-        seconds = min((_length(file, bounds) for of, bounds in files for file in of(task)), default=0)
-        cut = asked(task, n, link)
-        return seconds if cut is None or cut < 1 else min(seconds, cut)
+    def seconds(task: Task, n: int, link: Link) -> float | None:
+        cut: float | None = asked(task, n, link)
+        cut = None if cut is None or cut < 1 else cut
+        of = decided(task)
+        if not isinstance(of, tuple):
+            return of if cut is None else cut
+        lasting = [_length(file, bounds) for given, bounds in map(files.__getitem__, of) for file in given(task)]
+        shortest = min(lasting, default=0)
+        return shortest if cut is None else min(shortest, cut)
 
-    return shortest
+    return seconds
+
+
+def _deciding_files(spec: ModelSpec) -> list[str]:
+    """Paths of the files that decide how long a result is, in any case."""
+    cases = (spec.media.seconds, *(row.seconds for row in spec.media.when))
+    return [path for paths in cases if isinstance(paths, tuple) for path in paths]
 
 
 def _input_seconds(spec: ModelSpec) -> Fact:
-    """Seconds of the videos given, each counted up to a cap that depends on how many files were given."""
+    """Seconds of the videos given, each counted up to a cap that depends on how many files were given.
+
+    Where a duration cuts a video that decides the length, the rest of it does not count either.
+    """
     if not spec.media.billed_seconds:
         return _always(0)
     given = [_files(spec, path) for path in spec.media.billed_seconds]
     chosen = [path not in spec.position for path in spec.media.billed_seconds]  # by type, which says that it is a video
     caps = spec.media.billed_caps
+    decides = set(_deciding_files(spec)) & set(spec.media.billed_seconds)
+    asked = _field(spec, "parameters.duration") if decides else _always(None)
 
-    def billed(task: Task, _n: int, _link: Link) -> float:
-        files = [(file, b, is_video) for (of, b), is_video in zip(given, chosen, strict=True) for file in of(task)]
+    def billed(task: Task, n: int, link: Link) -> float:
+        files = [(file, b, is_chosen) for (of, b), is_chosen in zip(given, chosen, strict=True) for file in of(task)]
         cap = caps[min(len(files), len(caps)) - 1] if files and caps else float("inf")
-        lengths = [_length(file, bounds) for file, bounds, is_video in files if is_video or _is_video(file)]
+        cut: float | None = asked(task, n, link)
+        cap = cap if cut is None or cut < 1 else min(cap, cut)
+        lengths = [_length(file, bounds) for file, bounds, is_chosen in files if is_chosen or is_video(file)]
         return _tidy(sum(min(length, cap) for length in lengths))
 
     return billed
@@ -239,7 +296,7 @@ def _files(spec: ModelSpec, path: str) -> tuple[Callable[[Task], Sequence[str]],
     at = spec.position[outer]
     assets = spec.fields[at].rule
     assert isinstance(assets, Assets)
-    return lambda task: [a["url"] for a in task.values[at] or () if a["type"] == word], assets.url.seconds
+    return lambda task: [a["url"] for a in task.values[at] or () if a["type"] == word], assets.file(word).seconds
 
 
 def _length(file: str, bounds: Bounds) -> float:
@@ -255,12 +312,18 @@ def _tidy(seconds: float) -> float:
     return int(seconds) if float(seconds).is_integer() else seconds
 
 
-def _is_video(file: str) -> bool:
-    return bool(_VIDEO.match(file))
-
-
 def _as_list(value: Any) -> Sequence[str]:
     return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _frames_per_s(spec: ModelSpec) -> Fact:
+    frames = _by_media(spec, lambda row: row.frames_per_s, spec.media.frames_per_s)
+
+    def per_second(task: Task, _n: int, _link: Link) -> int | None:
+        of = frames(task)
+        return int(task.values[spec.position[of]]) if isinstance(of, str) else of
+
+    return per_second
 
 
 def _lines(spec: ModelSpec) -> Fact:
@@ -313,12 +376,15 @@ def _started(spec: ModelSpec) -> Fact:
 BUILDERS: dict[str, Callable[[ModelSpec], Fact]] = {
     "prompt": _prompt,
     "rewritten_prompt": _rewritten_prompt,
+    "used_prompt": _used_prompt,
     "result_url": lambda _spec: lambda task, n, link: link(task, n),
+    "second_url": _second_url,
     "result_count": _count,
     "result_id": lambda _spec: lambda task, _n, _link: REFERENCE + task.id,
     "output_seconds": _output_seconds,
     "input_seconds": _input_seconds,
     "total_seconds": _total_seconds,
+    "frames_per_s": _frames_per_s,
     "lines": _lines,
     "size": _size,
     "width": _side(0),

@@ -137,7 +137,10 @@ class Timeline(tuple[Any, ...]):
 
 
 class Task(NamedTuple):
-    """One submission's life, settled when it was submitted. Only a cancellation plans it, or those behind it, again."""
+    """One submission's life, settled when it was submitted. Only a cancellation plans it, or those behind it, again.
+
+    `region` is where it was submitted, which decides its price.
+    """
 
     id: str
     model: str
@@ -145,6 +148,7 @@ class Task(NamedTuple):
     uncut: Mapping[int, str]
     outcome: Outcome
     timeline: Timeline
+    region: str = ""
 
     @property
     def request_id(self) -> str:

@@ -7,8 +7,9 @@ from reprlib import repr as shortened
 from typing import Any
 
 from fakescope.catalog.between import in_english
-from fakescope.catalog.rules import Assets, ListRule, MediaRule, Messages, Rule, details
-from fakescope.catalog.spec import BASES, Condition, Constraint, Field, ModelSpec, ProblemText
+from fakescope.catalog.rules import Assets, ListRule, MediaRule, Messages, Rule, Text, details, measured
+from fakescope.catalog.spec import BASES, Constraint, Field, ModelSpec, ProblemText
+from fakescope.engine.conditions import all_hold, with_parts
 from fakescope.engine.task import Draft, Problem, Submission
 
 __all__ = ["problem_of", "validate"]
@@ -17,6 +18,8 @@ TextOf = Callable[[ModelSpec, Field, str], ProblemText]
 """Where the vendor's words for a mistake come from: `Catalog.problem`."""
 
 Given = list[Any]
+"""One value per field, None where there is none, and the parts of fields that constraints name."""
+
 _NOTHING: dict[int, str] = {}
 
 
@@ -26,19 +29,18 @@ def validate(spec: ModelSpec, draft: Draft, text_of: TextOf, *, lenient: bool = 
     First what is ignored, which takes its default and is not looked at; then field by field; then between fields.
     A `lenient` look finds nothing wrong: a value that breaks its rule counts as left out.
     """
-    given = _given(spec, draft)
+    given = with_parts(_given(spec, draft), spec)
     needed: tuple[int, ...] = ()
     for constraint in spec.constraints:
-        if constraint.kind == "ignored":
-            if _applies(constraint, given, spec):
-                for at in constraint.fields:
-                    given[at] = None
-        elif constraint.kind == "first_active":
-            _keep_first_active(constraint, given, spec)
-        elif constraint.kind == "required" and _applies(constraint, given, spec):
+        if not all_hold(constraint.conditions, given, spec):
+            continue
+        if constraint.kind == "required":
             needed += constraint.fields
+        else:
+            _CHANGES[constraint.kind](constraint, given, spec)
+            given = with_parts(given, spec)
     fields, values, uncut = spec.fields, list(spec.defaults), _NOTHING
-    for i, value in enumerate(given):
+    for i, value in enumerate(given[: len(fields)]):
         if value is None:
             if (i in spec.required or i in needed) and not lenient:
                 return _missing(spec, i, given, text_of)
@@ -59,8 +61,10 @@ def validate(spec: ModelSpec, draft: Draft, text_of: TextOf, *, lenient: bool = 
         if accepted is not value and accepted != value and value.__class__ is str:
             uncut = {**uncut, i: value}
     for constraint in () if lenient else spec.between:
-        if _applies(constraint, given, spec) and not _BETWEEN[constraint.kind](constraint, given):
-            return _broken(constraint, spec, given[constraint.fields[0]], constraint.says, text_of)
+        if all_hold(constraint.conditions, given, spec):
+            problem = _problem_between(constraint, given, spec, text_of)
+            if problem is not None:
+                return problem
     return Submission(tuple(values), uncut)
 
 
@@ -76,8 +80,8 @@ def _names_upload(rule: Rule, value: Any) -> bool:
             return any(_names_upload(item, one) for one in value)
         case Messages(image=image):
             return any(_names_upload(image, part["image"]) for part in value[0]["content"] if "image" in part)
-        case Assets(url=url):
-            return any(_names_upload(url, asset["url"]) for asset in value)
+        case Assets():
+            return any(_names_upload(rule.file(asset["type"]), asset["url"]) for asset in value)
     return False
 
 
@@ -100,22 +104,18 @@ def _dig(value: Any, path: str) -> Any:
     return value
 
 
-def _applies(constraint: Constraint, given: Given, spec: ModelSpec) -> bool:
-    for condition in constraint.conditions:  # noqa: SIM110 - a generator would cost more than what it asks
-        if not _holds(condition, given, spec):
-            return False
-    return True
+# -- before the fields: what a constraint that applies changes of what was given
 
 
-def _holds(condition: Condition, given: Given, spec: ModelSpec) -> bool:
-    value = given[condition.at]
-    present = value is not None and value not in ("", [])
-    if condition.test == "given":
-        return present
-    if condition.test == "absent":
-        return not present
-    known = spec.fields[condition.at].default if value is None else value
-    return (known in condition.values) == (condition.test == "is")
+def _ignore(constraint: Constraint, given: Given, _spec: ModelSpec) -> None:
+    for at in constraint.fields:
+        given[at] = None
+
+
+def _fill_in(constraint: Constraint, given: Given, _spec: ModelSpec) -> None:
+    for at in constraint.fields:
+        if given[at] is None:
+            given[at] = constraint.value
 
 
 def _keep_first_active(constraint: Constraint, given: Given, spec: ModelSpec) -> None:
@@ -128,32 +128,66 @@ def _keep_first_active(constraint: Constraint, given: Given, spec: ModelSpec) ->
             found = any(given[at] is not None and given[at] != spec.fields[at].default for at in group)
 
 
+_CHANGES: dict[str, Callable[[Constraint, Given, ModelSpec], None]] = {
+    "ignored": _ignore,
+    "default": _fill_in,
+    "first_active": _keep_first_active,
+}
+
+
 # -- between fields: whether a constraint is kept. A list or text that was not given counts as empty.
+
+
+def _problem_between(constraint: Constraint, given: Given, spec: ModelSpec, text_of: TextOf) -> Problem | None:
+    if constraint.rule is not None:
+        return _problem_narrowed(constraint, constraint.rule, given, spec, text_of)
+    if _BETWEEN[constraint.kind](constraint, given, spec):
+        return None
+    at = spec.place_of(constraint.fields[0])
+    return _broken(constraint, spec, spec.fields[at], given[at], constraint.says, text_of)
+
+
+def _problem_narrowed(
+    constraint: Constraint, rule: Rule, given: Given, spec: ModelSpec, text_of: TextOf
+) -> Problem | None:
+    for at in constraint.fields:
+        mistake = None if given[at] is None else rule.check(given[at])
+        if mistake is not None:
+            field = spec.fields[at]._replace(rule=rule)  # the texts name what is left of the choices
+            told = constraint._replace(fields=(at,))
+            return _broken(told, spec, field, given[at], constraint.says or mistake, text_of)
+    return None
 
 
 def _present(constraint: Constraint, given: Given) -> Iterable[Any]:
     return [given[at] for at in constraint.fields if given[at] not in (None, "", [])]
 
 
-def _same_length(constraint: Constraint, given: Given) -> bool:
+def _same_length(constraint: Constraint, given: Given, _spec: ModelSpec) -> bool:
     return len({len(value) for value in _present(constraint, given)}) <= 1
 
 
-def _within_limit(constraint: Constraint, given: Given) -> bool:
+def _few_items(constraint: Constraint, given: Given, _spec: ModelSpec) -> bool:
     return sum(len(value) for value in _present(constraint, given)) <= constraint.limit
 
 
-def _few_enough(constraint: Constraint, given: Given) -> bool:
+def _few_chars(constraint: Constraint, given: Given, spec: ModelSpec) -> bool:
+    rules = [spec.fields[at].rule for at in constraint.fields]
+    counts = next((rule.counts for rule in rules if isinstance(rule, Text)), "characters")
+    return sum(measured(value, counts) for value in _present(constraint, given)) <= constraint.limit
+
+
+def _few_of_them(constraint: Constraint, given: Given, _spec: ModelSpec) -> bool:
     return all(value.count(constraint.value) <= constraint.limit for value in _present(constraint, given))
 
 
-_BETWEEN: dict[str, Callable[[Constraint, Given], bool]] = {
-    "one_of": lambda constraint, given: any(_present(constraint, given)),
-    "excludes": lambda constraint, given: len(list(_present(constraint, given))) <= 1,
+_BETWEEN: dict[str, Callable[[Constraint, Given, ModelSpec], bool]] = {
+    "one_of": lambda constraint, given, _spec: any(_present(constraint, given)),
+    "excludes": lambda constraint, given, _spec: len(list(_present(constraint, given))) <= 1,
     "same_length": _same_length,
-    "most_items": _within_limit,
-    "most_chars": _within_limit,
-    "most_of": _few_enough,
+    "most_items": _few_items,
+    "most_chars": _few_chars,
+    "most_of": _few_of_them,
 }
 
 
@@ -163,13 +197,15 @@ def _missing(spec: ModelSpec, at: int, given: Given, text_of: TextOf) -> Problem
     if field.required:
         return problem_of(spec, field, "missing", None, text_of)
     asking = [one for one in spec.constraints if one.kind == "required" and at in one.fields]
-    constraint = next((one for one in asking if _applies(one, given, spec)), asking[0])
-    return _broken(constraint._replace(fields=(at,)), spec, None, "missing", text_of)
+    constraint = next((one for one in asking if all_hold(one.conditions, given, spec)), asking[0])
+    return _broken(constraint._replace(fields=(at,)), spec, field, None, "missing", text_of)
 
 
-def _broken(constraint: Constraint, spec: ModelSpec, value: object, mistake: str, text_of: TextOf) -> Problem:
-    """A rule between fields is not kept: told of its first field, and no better known than the rule itself."""
-    problem = problem_of(spec, spec.fields[constraint.fields[0]], mistake, value, text_of)
+def _broken(
+    constraint: Constraint, spec: ModelSpec, field: Field, value: object, mistake: str, text_of: TextOf
+) -> Problem:
+    """A rule between fields is not kept: told of one of them, and no better known than the rule itself."""
+    problem = problem_of(spec, field, mistake, value, text_of)
     basis = max(problem.basis, constraint.basis, key=BASES.index)
     hint = f"{spec.name}: {in_english(constraint, spec)}."
     return problem._replace(hint=hint, basis=basis, is_missing=problem.is_missing or constraint.kind == "one_of")

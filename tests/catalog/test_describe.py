@@ -116,6 +116,7 @@ def test_a_model_says_what_holds_between_its_fields(catalog: Catalog) -> None:
             "rule": "at least one of input.reference_urls and input.reference_video_urls must be given",
             "basis": "documented",
         },
+        {"rule": "input.reference_urls.video may have at most 3 items", "basis": "documented"},
     ]
     assert described(catalog, "wan2.2-t2v-plus")["between fields"] == []
 

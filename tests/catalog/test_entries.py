@@ -24,6 +24,7 @@ from fakescope.catalog.rules import (
     MediaRule,
     Messages,
     Number,
+    ObjectRule,
     Pixels,
     Reference,
     Rule,
@@ -114,8 +115,8 @@ def assert_provenance(basis: str, source: Source) -> None:
 def values_to_try(rule: Rule) -> list[Any]:
     """Every value of a rule that has a few, both ends of a range that includes them."""
     match rule:
-        case Boolean():
-            return [True, False]
+        case Boolean(values=values):
+            return list(values)
         case Choice(values=values):
             return list(values)
         case Integer(values=values, bounds=bounds):
@@ -157,7 +158,7 @@ def possible(spec: ModelSpec, key: str) -> list[Any]:
 
 def leaves(nodes: tuple[Node, ...]) -> Iterator[Node]:
     for node in nodes:
-        if node.kind == "object":
+        if node.kind in ("object", "list"):
             yield from leaves(node.children)
         else:
             yield node
@@ -169,6 +170,8 @@ def objects(nodes: tuple[Node, ...]) -> Iterator[tuple[Node, ...]]:
     for node in nodes:
         if node.kind == "object":
             yield from objects(node.children)
+        for item in node.children if node.kind == "list" else ():
+            yield from objects(item.children)
 
 
 # -- what there is
@@ -319,9 +322,12 @@ def test_every_rule_knows_its_mistakes(spec: ModelSpec) -> None:
 @every_model
 def test_every_constraint_has_words_that_can_be_filled_in(spec: ModelSpec) -> None:
     for constraint in spec.between:
-        field = spec.fields[constraint.fields[0]]
-        message = CATALOG.problem(spec, field, constraint.says).message
-        assert slots_in(message) <= {"field", "path", "given", *field.rule.slots()}, constraint
+        field = spec.fields[spec.place_of(constraint.fields[0])]
+        field = field if constraint.rule is None else field._replace(rule=constraint.rule)
+        mistakes = [constraint.says] if constraint.says else mistakes_of(field.rule)
+        for mistake in mistakes:
+            message = CATALOG.problem(spec, field, mistake).message
+            assert slots_in(message) <= slots_of(field, mistake), (constraint, mistake)
 
 
 def slots_in(message: str) -> set[str]:
@@ -333,14 +339,14 @@ def slots_of(field: Field, mistake: str) -> set[str]:
     slots = {"field", "path", "given", *field.rule.slots()}
     formed = mistake not in ("missing", "type", "format")
     match field.rule:
-        case Choice():
+        case Choice() | Integer(values=tuple()) | Boolean():
             return slots | {"quoted"}
         case Pixels() if formed:
             return slots | {"width", "height", "area"}
         case Messages() if formed:
             return slots | {"count"}
         case Assets() if formed:
-            return slots | {"count", "index"}
+            return slots | {"count", "index", "quoted"}
     return slots
 
 
@@ -349,8 +355,12 @@ def mistakes_of(rule: Rule) -> Iterator[str]:
     match rule:
         case Text(not_blank=not_blank, too_long=too_long):
             yield from ["type"] + ["blank"] * not_blank + ["length"] * (too_long == "refuse")
-        case Boolean():
+        case Boolean(values=values):
+            yield from ["type"] + ["choice"] * (len(values) < 2)
+        case ObjectRule(keys=keys):
             yield "type"
+            for key in keys.values():
+                yield from mistakes_of(key)
         case Integer(values=values):
             yield from ("type", "range" if values is None else "choice")
         case Number():
@@ -369,10 +379,11 @@ def mistakes_of(rule: Rule) -> Iterator[str]:
             yield from ("type", "choice", "unknown")
         case Messages(image=image):
             yield from ("type", "texts", "count", *mistakes_of(image))
-        case Assets(url=url, needs=needs, apart=apart):
-            yield from (
-                ["type", "choice", "count", *mistakes_of(url)] + ["needs"] * bool(needs) + ["apart"] * bool(apart)
-            )
+        case Assets(url=url, needs=needs, apart=apart, beside=beside, files=files):
+            yield from ("type", "choice", "count")
+            yield from ["needs"] * bool(needs or beside) + ["apart"] * bool(apart)
+            for file in (url, *files.values()):
+                yield from mistakes_of(file)
         case _:
             yield "given"
 
@@ -391,7 +402,8 @@ def test_every_constraint_is_about_something(spec: ModelSpec) -> None:
         assert len(constraint.fields) >= least_fields(constraint), constraint
         assert bool(constraint.groups) == (constraint.kind == "first_active"), constraint
         assert (constraint.limit > 0) == constraint.kind.startswith("most_"), constraint
-        assert (constraint.value is not None) == (constraint.kind == "most_of"), constraint
+        assert (constraint.value is not None) == (constraint.kind in ("most_of", "default")), constraint
+        assert (constraint.rule is not None) == (constraint.kind == "narrowed"), constraint
 
 
 def least_fields(constraint: Constraint) -> int:

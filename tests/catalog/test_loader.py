@@ -334,3 +334,52 @@ def test_a_price_names_the_copy_it_was_read_from(catalog: Catalog) -> None:
     assert spec is not None
 
     assert {price.source.via for price in spec.prices} == {"third-party copies of the price table"}
+
+
+# -- terms of a region
+
+
+def test_a_region_may_have_limits_and_prices_of_its_own(catalog: Catalog) -> None:
+    t2i, qwen = catalog.find("wan2.6-t2i"), catalog.find("qwen-image")
+    assert t2i is not None
+    assert qwen is not None
+
+    assert [t2i.limits_in(region).submits for region in ("beijing", "singapore", "virginia")] == [1, 5, 5]
+    assert t2i.prices_in("singapore") == t2i.prices
+    assert [price.cny for price in qwen.prices_in("singapore")] == [Decimal("0.256873")]
+    everywhere, there = qwen.free, qwen.elsewhere["singapore"].free
+    assert everywhere is not None
+    assert there is not None
+    assert [(free.amount, free.unit) for free in (everywhere, there)] == [(100, "image"), (0, "image")]
+
+
+def test_an_alias_has_the_terms_of_its_region(catalog: Catalog) -> None:
+    alias = catalog.find("wan2.1-t2i-plus")
+    assert alias is not None
+
+    assert [price.cny for price in alias.prices_in("singapore")] == [Decimal("0.366962")]
+
+
+QWEN, TALK, SPEAK = "models/qwen-text-to-image.toml", "models/videoretalk.toml", "models/liveportrait.toml"
+ON_PROMPT, ON_LINK = (
+    f'kind = "narrowed", fields = ["{path}"]' for path in ("parameters.prompt_extend", "input.media.link")
+)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        (QWEN, "in.singapore", "in.virginia", "in.virginia: the model is not in virginia; "),
+        (QWEN, "in.singapore = { ", "in.singapore = { x = 1, ", "in.singapore: unknown key x"),
+        (ALL, "reference_video = { media", "film = { media", "input.media.files: film is not one of types: first"),
+        (ALL, '"input.media.file"', '"input.media.film"', "input.media.film is not a field of this model; "),
+        (ALL, ON_PROMPT, ON_LINK, "narrowed is for fields; for their parts there are one_of, "),
+        (ALL, ', rule = { kind = "boolean", values = [true] }', "", "constraints[1]: rule is missing"),
+        (TALK, '["input.audio_url"] }]', '["input.audio"] }]', "media.when[0]: input.audio is not a field"),
+        (SPEAK, '"parameters.video_fps"', '"parameters.fps"', "media: parameters.fps is not a field of this model"),
+    ],
+)  # fmt: skip
+def test_what_a_row_about_parts_regions_or_cases_gets_wrong_is_told(
+    told_of: Break, file: str, old: str, new: str, told: str
+) -> None:
+    assert_told(told_of(file, old, new), file, told)

@@ -50,9 +50,33 @@ def an_extended_webp(width: int, height: int, *, alpha: bool = False) -> bytes:
     return a_webp(b"VP8X", bytes([0x10 if alpha else 0, 0, 0, 0]) + sides)
 
 
+def a_gif(width: int, height: int) -> bytes:
+    return struct.pack("<6sHHB", b"GIF89a", width, height, 0)
+
+
+def a_tiff(width: int, height: int, *, samples: int = 3, order: str = "<", first: bool = True) -> bytes:
+    """Forty bytes of pixels, and before or behind them the directory with three entries: short, long and short."""
+    mark = b"II*\0" if order == "<" else b"MM\0*"
+    short = f"{order}HHIH2x"
+    entries = struct.pack(short, 256, 3, 1, width) + struct.pack(f"{order}HHII", 257, 4, 1, height)
+    directory = struct.pack(f"{order}H", 3) + entries + struct.pack(short, 277, 3, 1, samples) + bytes(4)
+    return mark + struct.pack(f"{order}I", 8 if first else 48) + (directory if first else bytes(40) + directory)
+
+
+def a_heif(*sizes: tuple[int, int], brand: bytes = b"heic") -> bytes:
+    boxes = b"".join(struct.pack(">I4sIII", 20, b"ispe", 0, width, height) for width, height in sizes)
+    return struct.pack(">I4s4sI", 16, b"ftyp", brand, 0) + struct.pack(">I4s", 8 + len(boxes), b"meta") + boxes
+
+
 A_WAV = struct.pack("<4sI4s", b"RIFF", 36, b"WAVE")
 
 WHOLE = {
+    "gif": (a_gif(640, 480), "gif", (640, 480), False),
+    "tiff": (a_tiff(640, 480), "tiff", (640, 480), False),
+    "tiff, directory last": (a_tiff(640, 480, first=False), "tiff", (640, 480), False),
+    "tiff, the other way round, with alpha": (a_tiff(640, 480, samples=4, order=">"), "tiff", (640, 480), True),
+    "heif": (a_heif((320, 240), (4032, 3024), (512, 512)), "heif", (4032, 3024), False),
+    "heif, no size": (a_heif(brand=b"mif1"), "heif", None, False),
     "png": (a_png(1280, 720), "png", (1280, 720), False),
     "png, grey": (a_png(360, 361, 0), "png", (360, 361), False),
     "png, grey and alpha": (a_png(360, 361, 4), "png", (360, 361), True),

@@ -19,12 +19,15 @@ from fakescope.catalog.rules import (
     Fixed,
     Integer,
     Number,
+    ObjectRule,
     Pixels,
     Reference,
     Rule,
     Size,
     Text,
     details,
+    is_video,
+    measured,
 )
 
 
@@ -52,6 +55,42 @@ def test_text_is_cut_by_characters() -> None:
 @pytest.mark.parametrize(("value", "mistake"), [("12345", None), ("123456", "length")])
 def test_text_that_is_not_cut_may_be_too_long(value: str, mistake: str | None) -> None:
     assert Text(max_chars=5, too_long="refuse").check(value) == mistake
+
+
+@pytest.mark.parametrize(
+    ("text", "lengths"),
+    [
+        ("a fox", (5, 5, 2)),
+        ("雪狐狸", (3, 6, 3)),
+        ("a 雪狐 b", (6, 8, 4)),
+        ("a,  - b", (7, 7, 2)),
+        ("狐a狸", (3, 5, 3)),
+        ("", (0, 0, 0)),
+    ],
+)
+def test_a_length_is_in_characters_widths_or_words(text: str, lengths: tuple[int, int, int]) -> None:
+    assert tuple(measured(text, counts) for counts in ("characters", "widths", "words")) == lengths
+
+
+@pytest.mark.parametrize(
+    ("counts", "text", "cut"),
+    [
+        ("widths", "a fox in snow", "a fox in"),
+        ("widths", "雪狐狸和鸟", "雪狐狸和"),
+        ("widths", "abc雪狐狸", "abc雪狐"),
+        ("widths", "雪狐ab", "雪狐ab"),
+        ("words", "一二三四五六七八九", "一二三四五六七八"),
+    ],
+)
+def test_text_is_cut_as_it_is_counted(counts: str, text: str, cut: str) -> None:
+    assert Text(max_chars=8, counts=counts).accept(text) == cut
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"), [("one two three", None), ("one two three four", "length"), ("雪狐狸和", "length")]
+)
+def test_text_may_have_too_many_words(text: str, mistake: str | None) -> None:
+    assert Text(max_chars=3, counts="words", too_long="refuse").check(text) == mistake
 
 
 @pytest.mark.parametrize("value", ["", " ", "\n\t", "\u3000"])
@@ -331,3 +370,51 @@ def test_a_rule_finds_fault_or_accepts_and_never_breaks(rule: Rule, value: objec
 
     if mistake is None:
         assert rule.check(rule.accept(value)) is None
+
+
+# -- what a documented exception needs
+
+
+@pytest.mark.parametrize(("value", "taken"), [(1, 1), (4, 4), (5, 4), (99.0, 4)])
+def test_integer_that_is_too_high_may_mean_the_highest(value: float, taken: int) -> None:
+    rule = Integer(bounds=Bounds(1, 4), too_high="cut")
+
+    assert rule.check(value) is None
+    assert rule.accept(value) == taken
+    assert rule.check(0) == "range"
+    assert rule.allowed() == "a whole number from 1 to 4, more means the highest"
+
+
+def test_boolean_may_have_one_value_only() -> None:
+    rule = Boolean(values=(True,))
+
+    assert [rule.check(value) for value in (True, False, 1)] == [None, "choice", "type"]
+    assert rule.allowed() == "true"
+
+
+@pytest.mark.parametrize(
+    ("value", "mistake"),
+    [
+        ({"hex": "#aabbcc", "ratio": 0.5}, None),
+        ({"hex": "#aabbcc", "ratio": 0.5, "more": []}, None),
+        ({"hex": "#aabbcc"}, "type"),
+        ({"hex": None, "ratio": 0.5}, "type"),
+        ({"hex": "#aabbcc", "ratio": 2}, "range"),
+        ("#aabbcc", "type"),
+    ],
+    ids=repr,
+)
+def test_object_has_its_keys(value: object, mistake: str | None) -> None:
+    assert ObjectRule(keys={"hex": Text(), "ratio": Number(bounds=Bounds(0, 1))}).check(value) == mistake
+
+
+@pytest.mark.parametrize(
+    ("address", "result"),
+    [
+        ("https://h/a.mp4", True), ("https://h/a.MOV?x=.png#y", True), ("data:video/mp4;base64,AA", True),
+        ("https://h/a.png", False), ("https://h.mp4/a", False), ("https://h/a?f=b.mp4", False), ("mp4", False),
+        ("data:image/png;base64,.mp4", False),
+    ],
+)  # fmt: skip
+def test_a_video_is_told_by_its_ending(address: str, result: bool) -> None:
+    assert is_video(address) == result

@@ -277,10 +277,43 @@ def test_assets_may_have_to_stand_apart(kinds: list[str], mistake: str | None) -
 
 @pytest.mark.parametrize(
     ("kinds", "told"),
-    [(["first_frame", "noise"], {"count": 2, "index": 1}), (["first_frame"], {"count": 1, "index": 0})],
+    [
+        (["first_frame", "noise"], {"count": 2, "index": 1}),
+        (["first_frame"], {"count": 1, "index": 0}),
+        (["first_frame", ["noise"]], {"count": 2, "index": 1}),
+    ],
 )
-def test_assets_tell_how_many_there_are_and_which_has_a_wrong_type(kinds: list[str], told: dict[str, int]) -> None:
-    assert details(assets(), [an_asset(kind) for kind in kinds]) == told
+def test_assets_tell_how_many_there_are_and_which_has_a_wrong_type(kinds: list[Any], told: dict[str, int]) -> None:
+    known = {"quoted": "'first_frame', 'reference_image' or 'reference_video'"}
+
+    assert details(assets(), [an_asset(kind) for kind in kinds]) == told | known
+
+
+SOUND = MediaRule(media="audio", schemes=("https",), ascii_only=True)
+
+
+def test_files_of_a_type_may_have_a_rule_of_their_own() -> None:
+    rule = assets(files={"reference_video": SOUND})
+
+    assert rule.check([an_asset("first_frame", "http://h/狐.png"), an_asset("reference_video", "https://h/a")]) is None
+    assert rule.check([an_asset("reference_video", "http://h/a")]) == "scheme"
+    assert rule.check([an_asset("reference_video", "https://h/狐")]) == "ascii"
+    assert rule.allowed().endswith("; reference_video: audio address, https: any format, ASCII only")
+
+
+@pytest.mark.parametrize(
+    ("kinds", "mistake"),
+    [
+        (["first_frame"], None),
+        (["reference_image"], "needs"),
+        (["reference_image", "first_frame"], None),
+        (["reference_image", "reference_video"], None),
+    ],
+)
+def test_assets_may_need_others_beside_them(kinds: list[str], mistake: str | None) -> None:
+    rule = assets(beside={"reference_image": ["first_frame", "reference_video"]})
+
+    assert rule.check([an_asset(kind) for kind in kinds]) == mistake
 
 
 # -- in words

@@ -87,6 +87,16 @@ def is_tried(pair: tuple[Any, str | None], tried: list[tuple[Any, str | None]]) 
     return any(type(one) is type(value) and one == value and word == mistake for one, word in tried)
 
 
+@each([spec for spec in SPECS if spec.between])
+def test_every_rule_between_fields_is_broken(spec: ModelSpec) -> None:
+    broken = {(case.path, case.mistake) for case in boundary_cases(spec) if case.value is None}
+
+    for constraint in spec.between:
+        path = spec.fields[spec.place_of(constraint.fields[0])].path
+        mistakes = {mistake for at, mistake in broken if at == path} - {None, "missing", "type"}
+        assert constraint.says in mistakes if constraint.says else mistakes, constraint
+
+
 def to_try(field: Field) -> Iterator[tuple[Any, str | None]]:
     """What has to be among the cases of a number or a choice, and the mistake in it."""
     yield None, "missing" if field.required else None

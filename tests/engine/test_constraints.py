@@ -23,6 +23,9 @@ FIELDS = """
     parameters.n = { kind = "integer", default = 1 }
     parameters.left = { kind = "integer", default = 0 }
     parameters.right = { kind = "integer", default = 0 }
+    parameters.files = { kind = "list", item = { kind = "media", media = "image or video", schemes = ["https"] } }
+    parameters.assets = { kind = "assets", types = { frame = [0, 3], film = [0, 3] }, schemes = ["https"] }
+    parameters.messages = { kind = "messages", schemes = ["https"] }
 """
 Taken = Callable[..., dict[str, Any] | str]
 
@@ -72,6 +75,147 @@ def test_ignored_fields_do_not_count_for_other_constraints(taken: Taken) -> None
     both = IGNORED + ', { kind = "excludes", fields = ["input.a", "input.b"] }'
 
     assert accepts(taken(both, a="A fox", b="x"))
+
+
+NARROWED = (
+    '{ kind = "narrowed", fields = ["input.mode"], given = ["input.b"], '
+    'rule = { kind = "choice", values = ["plain", "odd"] } }'
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "taken_so"),
+    [
+        ({"mode": "fancy"}, True),
+        ({"mode": "odd", "b": "x"}, True),
+        ({"b": "x"}, True),
+        ({"mode": "fancy", "b": "x"}, False),
+    ],
+)
+def test_a_narrowed_field_keeps_another_rule_as_well(taken: Taken, given: dict[str, Any], taken_so: bool) -> None:
+    assert accepts(taken(NARROWED, **given)) == taken_so
+
+
+def test_a_narrowed_field_keeps_its_own_rule_too(taken: Taken) -> None:
+    assert taken(NARROWED.replace('"odd"', '"odd", "strange"'), mode="strange", b="x") == "input.mode:choice"
+
+
+def test_a_narrowed_number_has_narrower_bounds(taken: Taken) -> None:
+    row = '{ kind = "narrowed", fields = ["parameters.n"], rule = { kind = "integer", range = [1, 4] } }'
+
+    assert accepts(taken(row, n=4))
+    assert taken(row, n=5) == "parameters.n:range"
+    assert taken(row.replace("rule", 'says = "most_of", rule', 1), n=5) == "parameters.n:most_of"
+
+
+def test_the_text_of_a_narrowed_field_names_what_is_left(
+    make_spec: Callable[[str], ModelSpec], catalog: Catalog
+) -> None:
+    spec = make_spec(f"constraints = [{NARROWED}]\n{FIELDS}")
+
+    problem = validate(spec, Draft(spec.path, True, False, {"input": {"mode": "fancy", "b": "x"}}), catalog.problem)
+
+    assert isinstance(problem, Problem)
+    assert problem.message == "Input should be 'plain' or 'odd'"
+    assert problem.hint == "test-model: input.mode must be one of plain, odd while input.b is given."
+
+
+DEFAULT = '{ kind = "default", fields = ["parameters.n"], value = 12, is = { "input.mode" = "fancy" } }'
+
+
+@pytest.mark.parametrize(
+    ("given", "n"), [({}, 1), ({"mode": "fancy"}, 12), ({"mode": "fancy", "n": 3}, 3), ({"mode": "odd"}, 1)]
+)
+def test_a_field_may_have_another_default(taken: Taken, given: dict[str, Any], n: int) -> None:
+    result = taken(DEFAULT, **given)
+
+    assert isinstance(result, dict)
+    assert result["n"] == n
+
+
+def test_texts_are_counted_together_as_their_fields_count(
+    make_spec: Callable[[str], ModelSpec], catalog: Catalog
+) -> None:
+    spec = make_spec("""
+        constraints = [{ kind = "most_chars", fields = ["input.a", "input.b"], limit = 3 }]
+        input.a = { kind = "text", counts = "words" }
+        input.b = { kind = "text", counts = "words" }
+    """)
+
+    def rule_of(a: str, b: str) -> str | None:
+        result = validate(spec, Draft(spec.path, True, False, {"input": {"a": a, "b": b}}), catalog.problem)
+        return result.rule if isinstance(result, Problem) else None
+
+    assert rule_of("an arctic", "狐") is None
+    assert rule_of("an arctic", "狐狸") == "input.a:most_chars"
+
+
+# -- parts of fields
+
+FILM, PICTURE = "https://h/a.MP4?x=1", "https://h/a.png"
+
+
+def files(*types: str) -> list[dict[str, str]]:
+    return [{"type": word, "url": PICTURE} for word in types]
+
+
+def a_message(images: int) -> list[Any]:
+    return [{"role": "user", "content": [{"text": "A fox"}, *[{"image": PICTURE}] * images]}]
+
+
+@pytest.mark.parametrize(("films", "taken_so"), [(1, True), (2, False)])
+def test_videos_among_files_can_be_counted(taken: Taken, films: int, taken_so: bool) -> None:
+    row = '{ kind = "most_items", fields = ["parameters.files.video"], limit = 1 }'
+
+    assert accepts(taken(row, files=[PICTURE, PICTURE] + [FILM] * films)) == taken_so
+
+
+@pytest.mark.parametrize(
+    ("types", "mistake"),
+    [(["frame"] * 2, None), (["frame", "film"], None), (["frame", "film", "film"], "parameters.assets:most_items")],
+)
+def test_files_of_several_types_can_be_counted_together(taken: Taken, types: list[str], mistake: str | None) -> None:
+    row = '{ kind = "most_items", fields = ["parameters.assets.frame", "parameters.assets.film"], limit = 2 }'
+
+    result = taken(row, assets=files(*types))
+
+    assert accepts(result) if mistake is None else result == mistake
+
+
+def test_a_list_can_have_an_entry_per_picture(taken: Taken) -> None:
+    row = '{ kind = "same_length", fields = ["parameters.more", "parameters.messages.image"] }'
+
+    assert accepts(taken(row, more=["x", "y"], messages=a_message(2)))
+    assert taken(row, more=["x", "y"], messages=a_message(1)) == "parameters.more:same_length"
+
+
+@pytest.mark.parametrize(("condition", "types", "applies"), [
+    ("given", [], False), ("given", ["film"], False), ("given", ["frame"], True),
+    ("absent", [], True), ("absent", ["film"], True), ("absent", ["frame"], False),
+    ("several", ["frame"], False), ("several", ["frame", "film"], False), ("several", ["frame", "frame"], True),
+])  # fmt: skip
+def test_a_constraint_can_depend_on_a_part(taken: Taken, condition: str, types: list[str], applies: bool) -> None:
+    row = f'{{ kind = "required", fields = ["input.a"], {condition} = ["parameters.assets.frame"] }}'
+
+    assert (taken(row, assets=files(*types)) == "input.a:missing") == applies
+
+
+def test_the_parts_of_an_ignored_field_are_ignored(taken: Taken) -> None:
+    ignored = '{ kind = "ignored", fields = ["parameters.assets"], given = ["input.b"] }'
+    row = f'{ignored}, {{ kind = "required", fields = ["input.a"], given = ["parameters.assets.frame"] }}'
+
+    assert taken(row, assets=files("frame")) == "input.a:missing"
+    assert accepts(taken(row, assets=files("frame"), b="x"))
+
+
+@pytest.mark.parametrize("value", ["text", [5], [{"type": ["frame"]}], {"type": "frame"}, [{"content": 5}]], ids=repr)
+def test_parts_of_a_wrong_value_break_nothing(taken: Taken, value: Any) -> None:
+    rows = ", ".join(
+        f'{{ kind = "ignored", fields = ["input.a"], given = ["parameters.{part}"] }}'
+        for part in ("assets.frame", "messages.image", "files.video")
+    )
+
+    assert not any(accepts(taken(rows, **{field: value})) for field in ("assets", "messages", "files"))
 
 
 REQUIRED = '{ kind = "required", fields = ["input.a"], is = { "input.mode" = "fancy" } }'

@@ -46,6 +46,71 @@ def test_every_fact_of_the_catalogue_can_be_computed_and_no_other() -> None:
     assert BUILDERS.keys() == FACTS.keys()
 
 
+# -- what depends on a parameter
+
+BY_MODE = """
+    media = { frames_per_s = "parameters.fps", seconds = 5, results = 1, when = [
+        { is = { "input.mode" = "long" }, seconds = ["input.film"], frames_per_s = 25 },
+        { given = ["input.film"], results = "parameters.n" },
+    ] }
+    input.mode = { kind = "choice", values = ["short", "long"], default = "short" }
+    input.film = { kind = "media", schemes = ["https"], seconds = [20, 20] }
+    parameters.fps = { kind = "integer", default = 15 }
+    parameters.n = { kind = "integer", default = 3 }
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds", "frames", "count"),
+    [
+        ({}, 5, 15, 1),
+        ({"fps": 24}, 5, 24, 1),
+        ({"mode": "long", "film": FILM}, 20, 25, 3),
+        ({"film": FILM, "n": 2}, 5, 15, 2),
+        ({"mode": "long"}, 0, 25, 1),
+    ],
+)
+def test_a_result_may_differ_by_what_was_asked_for(
+    value_of: ValueOf, make_spec: MakeSpec, given: dict[str, Any], seconds: int, frames: int, count: int
+) -> None:
+    spec = make_spec(BY_MODE.replace("\n        ", " ").replace("\n    ] }", " ] }").replace(", ] }", " ] }"))
+
+    facts = [value_of(name, spec, **given) for name in ("output_seconds", "frames_per_s", "result_count")]
+
+    assert facts == [seconds, frames, count]
+
+
+def test_what_is_cut_of_a_video_is_not_billed(value_of: ValueOf, make_spec: MakeSpec) -> None:
+    spec = make_spec("""
+        media = { seconds = ["input.film"], billed_seconds = ["input.film"] }
+        input.film = { kind = "media", schemes = ["https"], seconds = [20, 20] }
+        parameters.duration = { kind = "integer", default = 0 }
+    """)
+
+    assert [value_of("total_seconds", spec, film=FILM, duration=cut) for cut in (0, 4, 30)] == [40, 8, 40]
+
+
+def test_a_second_file_of_a_result_has_an_address_behind_the_results(make_spec: MakeSpec, make_task: MakeTask) -> None:
+    task = make_task(spec := make_spec("media.results = 2"))
+
+    assert [fact("second_url", spec)(task, n, link) for n in (0, 1)] == ["http://result/task/2", "http://result/task/3"]
+
+
+@pytest.mark.parametrize(("extend", "used"), [(False, "A fox"), (True, "A fox Cinematic light, rich detail.")])
+def test_the_prompt_of_a_message_is_used_as_given_or_rewritten(value_of: ValueOf, extend: bool, used: str) -> None:
+    messages = [{"role": "user", "content": [{"text": "A fox"}]}]
+
+    assert value_of("used_prompt", "z-image-turbo", messages=messages, prompt_extend=extend) == used
+    assert value_of("prompt", "z-image-turbo", messages=messages) == "A fox"
+
+
+@pytest.mark.parametrize(("region", "cny"), [("beijing", "0.25"), ("singapore", "0.256873"), ("", "0.25")])
+def test_a_price_may_be_another_in_a_region(catalog: Catalog, make_task: MakeTask, region: str, cny: str) -> None:
+    spec = spec_of(catalog, "qwen-image")
+
+    assert cost_of(spec, make_task(spec)._replace(region=region)) == Decimal(cny)
+
+
 # -- texts
 
 

@@ -118,6 +118,20 @@ async def test_lane_of_fifty_runs_five_at_a_time_in_order(make_caller: Any) -> N
     assert (await caller.list(status="SUCCEEDED"))["total"] == 50
 
 
+@pytest.mark.parametrize(("region", "most"), [("beijing", 1), ("singapore", 5)])
+async def test_submissions_a_second_are_those_of_the_region(make_caller: Any, region: str, most: int) -> None:
+    caller = make_caller(limits=True, region=region)
+    await caller.order_clock(action="freeze")
+    message = {"role": "user", "content": [{"text": "A heron"}]}
+    path = "/api/v1/services/aigc/image-generation/generation"
+
+    answers = [
+        await caller.submit(path=path, model="wan2.6-t2i", input={"messages": [message]}) for _ in range(most + 1)
+    ]
+
+    assert [answer.status_code for answer in answers] == [200] * most + [429]
+
+
 async def test_lanes_of_models_and_accounts_are_apart(make_caller: Any) -> None:
     caller = make_caller(speed=AT_ONCE, limits=True)
     for _ in range(5):
