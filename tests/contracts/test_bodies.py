@@ -88,28 +88,26 @@ def assert_documented(model: str, body: dict[str, Any], answer: dict[str, Any], 
 @every_model
 @a_few
 @given(data=st.data())
-@pytest.mark.anyio
-async def test_any_body_of_a_models_own_spec_succeeds_with_exactly_the_documented_fields(
+def test_any_body_of_a_models_own_spec_succeeds_with_exactly_the_documented_fields(
     spec: ModelSpec, desk: Any, data: st.DataObject
 ) -> None:
-    body = data.draw(valid_bodies(spec, await desk.reference(spec)))
+    body = data.draw(valid_bodies(spec, desk.reference(spec)))
 
-    (end,) = await desk.ends(spec, [body])
+    (end,) = desk.ends(spec, [body])
 
     assert (end.where, end.rule) == ("", "")
-    assert_documented(spec.name, body, await desk.answer(spec, end), at_once=spec.mode == "sync")
+    assert_documented(spec.name, body, desk.answer(spec, end), at_once=spec.mode == "sync")
 
 
 @pytest.mark.parametrize("spec", [s for s in SPECS.values() if s.sync_path], ids=lambda spec: spec.name)
 @a_few
 @given(data=st.data())
-@pytest.mark.anyio
-async def test_the_fields_are_the_same_where_such_a_model_answers_at_once(
+def test_the_fields_are_the_same_where_such_a_model_answers_at_once(
     spec: ModelSpec, desk: Any, data: st.DataObject
 ) -> None:
     body = data.draw(valid_bodies(spec))
 
-    (end,) = await desk.ends(spec, [body], path=spec.sync_path)
+    (end,) = desk.ends(spec, [body], path=spec.sync_path)
 
     assert_documented(spec.name, body, end.answer, at_once=True)
 
@@ -117,13 +115,12 @@ async def test_the_fields_are_the_same_where_such_a_model_answers_at_once(
 @every_model
 @a_few
 @given(data=st.data())
-@pytest.mark.anyio
-async def test_any_single_mistake_is_refused_and_named(
+def test_any_single_mistake_is_refused_and_named(
     spec: ModelSpec, desk: Any, where_shown: Any, data: st.DataObject
 ) -> None:
-    broken = data.draw(broken_bodies(spec, await desk.reference(spec)))
+    broken = data.draw(broken_bodies(spec, desk.reference(spec)))
 
-    (end,) = await desk.ends(spec, [broken.body])
+    (end,) = desk.ends(spec, [broken.body])
 
     assert (end.where, end.rule) == (where_shown(spec, broken.mistake), f"{broken.path}:{broken.mistake}")
 
