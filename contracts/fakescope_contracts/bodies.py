@@ -16,6 +16,7 @@ __all__ = [
     "CHANGING",
     "Drafting",
     "Given",
+    "NoBodyError",
     "Problem",
     "body_of",
     "can_be_set",
@@ -28,6 +29,10 @@ Given = dict[int, Any]
 """Index of a field → the value given for it; a field that is left out is not in it."""
 
 _PASSES = 50
+
+
+class NoBodyError(Exception):
+    """No body is as was asked for."""
 
 
 class Problem(NamedTuple):
@@ -200,7 +205,7 @@ class Drafting:
             self.exact.add(at)
 
     def settle(self) -> Given:
-        """Change what has to be changed, a step at a time. Raises ValueError if no body is left."""
+        """Change what has to be changed, a step at a time. Raises NoBodyError if none is left."""
         for _ in range(_PASSES):
             ignored = ignored_in(self.spec, self.given)
             lost = next((at for at in sorted(self.fixed) if at in ignored), None)
@@ -211,7 +216,7 @@ class Drafting:
             if not open_problems:
                 return self.given
             self._mend(*open_problems[0])
-        raise ValueError(f"{self.spec.name}: no body gives {[self.spec.fields[at].path for at in self.fixed]}")
+        raise NoBodyError(f"{self.spec.name}: no body gives {[self.spec.fields[at].path for at in self.fixed]}")
 
     def apply(self, constraint: Constraint) -> None:
         """Make every condition of a constraint hold."""
@@ -226,7 +231,7 @@ class Drafting:
                     return
                 self._leave_out(group)
         elif not any(self._decide(condition, False) for condition in ignoring.conditions):
-            raise ValueError(f"{self.spec.name}: {self.spec.fields[at].path} never counts")
+            raise NoBodyError(f"{self.spec.name}: {self.spec.fields[at].path} never counts")
 
     def _decide(self, condition: Condition, wanted: bool) -> bool:
         """Make a condition hold, or not hold, if that can be."""
@@ -300,7 +305,7 @@ class Drafting:
                 self.given[owner] = self._choose(good)
                 return
         if not any(self._decide(condition, False) for condition in constraint.conditions):
-            raise ValueError(f"{self.spec.name}: nothing keeps {constraint.kind} of {constraint.fields}")
+            raise NoBodyError(f"{self.spec.name}: nothing keeps {constraint.kind} of {constraint.fields}")
 
     def _mend(self, problem: Problem, constraint: Constraint | None) -> None:
         if problem.mistake == "missing":
@@ -334,7 +339,7 @@ class Drafting:
         if at not in self.without:
             self.given[at] = self._pick(self.spec.fields[at])
         elif required_by is None or not any(self._decide(condition, False) for condition in required_by.conditions):
-            raise ValueError(f"{self.spec.name}: {self.spec.fields[at].path} cannot be left out")
+            raise NoBodyError(f"{self.spec.name}: {self.spec.fields[at].path} cannot be left out")
 
     def _leave_out(self, fields: Iterable[int]) -> None:
         for at in fields:

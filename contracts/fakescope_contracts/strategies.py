@@ -32,6 +32,7 @@ from fakescope_contracts.bodies import (
     CHANGING,
     Drafting,
     Given,
+    NoBodyError,
     Problem,
     body_of,
     can_be_set,
@@ -103,13 +104,14 @@ def broken_bodies(draw: st.DrawFn, spec: ModelSpec, reference: str = "") -> Brok
     """Bodies that break exactly one rule of one field, or one rule between fields. They shrink to nothing else."""
     place = draw(st.sampled_from([*range(len(spec.fields)), *filter(_can_be_broken, constraints_of(spec))]))
     drafting = _drafting(draw, spec, reference)
+    if isinstance(place, Constraint):
+        found = _breaking(drafting, place)
+    else:
+        mistake = draw(st.sampled_from(_mistakes_in(spec.fields[place])))
+        found = _with_mistake(drafting, place, mistake, null=mistake is MISSING and draw(st.booleans()))
     try:
-        if isinstance(place, Constraint):
-            broken = list(_breaking(drafting, place))
-        else:
-            mistake = draw(st.sampled_from(_mistakes_in(spec.fields[place])))
-            broken = list(_with_mistake(drafting, place, mistake, null=mistake is MISSING and draw(st.booleans())))
-    except ValueError:  # choices on the way have left no body: others will
+        broken = list(found)
+    except NoBodyError:  # the other fields, drawn before, do not go with this mistake
         broken = []
     assume(broken)
     return draw(st.sampled_from(broken))
@@ -176,7 +178,7 @@ def _values(rule: Rule, reference: str = "") -> st.SearchStrategy[Any]:
             return st.fixed_dictionaries({key: _values(inner) for key, inner in keys.items()})
         case Box(ratios=()):
             return edges | st.builds(
-                lambda x, y, w, h: [x, y, x + w, y + h], *[st.integers(0, 999), st.integers(1, 999)] * 2
+                lambda x, w, y, h: [x, y, x + w, y + h], *[st.integers(0, 999), st.integers(1, 999)] * 2
             )
         case Messages():
             low, high = whole(rule.images)

@@ -251,8 +251,8 @@ def _out_of_rule(rule: Rule) -> Iterator[Mistake]:
         case Reference(prefix=prefix):
             yield Mistake("choice", "made-up")
             yield Mistake("unknown", prefix + "0" * 8)
-        case Boolean():
-            pass
+        case Boolean(values=values):
+            yield from (Mistake("choice", value) for value in (True, False) if value not in values)
         case _:
             raise AssertionError(f"there is no rule of the kind {rule.kind}")
 

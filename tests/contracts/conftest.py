@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from math import inf
 from typing import Any, NamedTuple
 
@@ -35,46 +36,58 @@ class End(NamedTuple):
 
 
 class Desk:
-    """A simulator without limits, at full speed, for the region of each model."""
+    """A simulator without limits, at full speed, for the region of each model.
+
+    It waits by itself: Hypothesis cannot stop an example while a coroutine draws it.
+    """
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
+        self._loop = asyncio.new_event_loop()
         self._http: dict[str, httpx.AsyncClient] = {}
         self._references: dict[str, str] = {}
 
-    def http(self, spec: ModelSpec) -> httpx.AsyncClient:
+    def close(self) -> None:
+        self._loop.close()
+
+    def wait_for(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return self._loop.run_until_complete(work)
+
+    def get(self, spec: ModelSpec, path: str) -> Any:
+        """What is found at a path, in the region of the model."""
+        return self.wait_for(self._http_of(spec).get(path)).json()
+
+    def ends(self, spec: ModelSpec, bodies: Iterable[dict[str, Any]], path: str = "") -> list[End]:
+        """What becomes of these bodies, in their order, at the model's endpoint or another one."""
+        http, path = self._http_of(spec), path or spec.path
+        at_once = spec.mode == "sync" or path == spec.sync_path
+        asynchronous = {} if at_once else {"X-DashScope-Async": "enable"}
+        answers = [self.wait_for(http.post(path, content=orjson.dumps(b), headers=asynchronous)) for b in bodies]
+        newest = self.get(spec, f"/_fakescope/tasks?limit={len(answers)}")["tasks"]
+        shown = {task["task_id"]: task for task in newest}
+        return [_end(answer, shown) for answer in answers]
+
+    def answer(self, spec: ModelSpec, end: End) -> Any:
+        """What the vendor's API says at the end: to a query, or to the submission where the model answers at once."""
+        return end.answer if end.shown is None else self.get(spec, f"/api/v1/tasks/{end.shown['task_id']}")
+
+    def reference(self, spec: ModelSpec) -> str:
+        """An identifier that a task of the model's family has returned, if the model takes one."""
+        if spec.references and spec.family not in self._references:
+            makers = (maker for maker in self.catalog.specs() if maker.family == spec.family)
+            maker = next(maker for maker in makers if maker.shows("result_id"))
+            (made,) = self.ends(maker, [smallest_body(maker)])
+            texts = _texts(self.answer(maker, made)["output"])
+            self._references[spec.family] = next(text for text in texts if text.startswith("AACT."))
+        return self._references.get(spec.family, "") if spec.references else ""
+
+    def _http_of(self, spec: ModelSpec) -> httpx.AsyncClient:
         region = spec.regions[0]
         if region not in self._http:
             app = create_app(Settings(seed=1, limits=False, speed=inf, region=region), catalog=self.catalog)
             transport = httpx.ASGITransport(app)
             self._http[region] = httpx.AsyncClient(transport=transport, base_url="http://test", headers=_HEADERS)
         return self._http[region]
-
-    async def ends(self, spec: ModelSpec, bodies: Iterable[dict[str, Any]], path: str = "") -> list[End]:
-        """What becomes of these bodies, in their order, at the model's endpoint or another one."""
-        http, path = self.http(spec), path or spec.path
-        at_once = spec.mode == "sync" or path == spec.sync_path
-        asynchronous = {} if at_once else {"X-DashScope-Async": "enable"}
-        answers = [await http.post(path, content=orjson.dumps(body), headers=asynchronous) for body in bodies]
-        newest = (await http.get(f"/_fakescope/tasks?limit={len(answers)}")).json()["tasks"]
-        shown = {task["task_id"]: task for task in newest}
-        return [_end(answer, shown) for answer in answers]
-
-    async def answer(self, spec: ModelSpec, end: End) -> Any:
-        """What the vendor's API says at the end: to a query, or to the submission where the model answers at once."""
-        if end.shown is None:
-            return end.answer
-        return (await self.http(spec).get(f"/api/v1/tasks/{end.shown['task_id']}")).json()
-
-    async def reference(self, spec: ModelSpec) -> str:
-        """An identifier that a task of the model's family has returned, if the model takes one."""
-        if spec.references and spec.family not in self._references:
-            makers = (maker for maker in self.catalog.specs() if maker.family == spec.family)
-            maker = next(maker for maker in makers if maker.shows("result_id"))
-            (made,) = await self.ends(maker, [smallest_body(maker)])
-            texts = _texts((await self.answer(maker, made))["output"])
-            self._references[spec.family] = next(text for text in texts if text.startswith("AACT."))
-        return self._references.get(spec.family, "") if spec.references else ""
 
 
 def _end(answer: httpx.Response, shown: dict[str, Any]) -> End:
@@ -100,14 +113,18 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def desk(catalog: Catalog) -> Desk:
-    return Desk(catalog)
+def desk(catalog: Catalog) -> Iterator[Desk]:
+    desk = Desk(catalog)
+    yield desk
+    desk.close()
 
 
 @pytest.fixture
-def new_desk(catalog: Catalog) -> Callable[[], Desk]:
-    """A desk of the test's own, for bodies that should not be kept."""
-    return lambda: Desk(catalog)
+def new_desk(catalog: Catalog) -> Iterator[Desk]:
+    """A desk of the test's own: nothing was sold yet, and large bodies are not kept."""
+    desk = Desk(catalog)
+    yield desk
+    desk.close()
 
 
 @pytest.fixture(scope="session")

@@ -40,9 +40,13 @@ class Documented:
         for entry in TABLES["parameters"]["documented"]:
             if model in entry["models"]:
                 self._values |= {key: row.get("is") for key, row in fields_of(entry)}
-        self._values |= {key: value for key, value in fields_of(body) if value is not None}
+        given = {key: value for key, value in fields_of(body) if value is not None}
+        for key, others in self.row.get("defaults_with", {}).items():
+            self._values |= others if given.get(key, self._values.get(key)) else {}
+        self._values |= given
         counted = all(self._values[key] == value for key, value in self.row.get("only", {}).items())
-        self._entries = self._values[self.row["entries"]] if counted and "entries" in self.row else 1
+        others = [field for key, field in self.row.get("entries_with", {}).items() if self._values.get(key)]
+        self._entries = self._values[[*others, self.row["entries"]][0]] if counted and "entries" in self.row else 1
 
     def assert_shown(self, rows: Any, value: Any, at: str) -> None:
         """`value` has these fields in this order and no others, each of its type."""
@@ -51,6 +55,10 @@ class Documented:
             assert list(value) == list(kept), at
             for key, row in kept.items():
                 self.assert_shown(row, value[key], f"{at}.{key}")
+        elif isinstance(rows, list) and rows[-1] == "unlike":
+            assert len(value) == len(rows) - 1, at
+            for n, (row, one) in enumerate(zip(rows, value, strict=False)):
+                self.assert_shown(row, one, f"{at}.{n}")
         elif isinstance(rows, list):
             assert len(value) == (1 if "alone" in rows else self._entries), at
             for n, one in enumerate(value):
@@ -88,28 +96,26 @@ def assert_documented(model: str, body: dict[str, Any], answer: dict[str, Any], 
 @every_model
 @a_few
 @given(data=st.data())
-@pytest.mark.anyio
-async def test_any_body_of_a_models_own_spec_succeeds_with_exactly_the_documented_fields(
+def test_any_body_of_a_models_own_spec_succeeds_with_exactly_the_documented_fields(
     spec: ModelSpec, desk: Any, data: st.DataObject
 ) -> None:
-    body = data.draw(valid_bodies(spec, await desk.reference(spec)))
+    body = data.draw(valid_bodies(spec, desk.reference(spec)))
 
-    (end,) = await desk.ends(spec, [body])
+    (end,) = desk.ends(spec, [body])
 
     assert (end.where, end.rule) == ("", "")
-    assert_documented(spec.name, body, await desk.answer(spec, end), at_once=spec.mode == "sync")
+    assert_documented(spec.name, body, desk.answer(spec, end), at_once=spec.mode == "sync")
 
 
 @pytest.mark.parametrize("spec", [s for s in SPECS.values() if s.sync_path], ids=lambda spec: spec.name)
 @a_few
 @given(data=st.data())
-@pytest.mark.anyio
-async def test_the_fields_are_the_same_where_such_a_model_answers_at_once(
+def test_the_fields_are_the_same_where_such_a_model_answers_at_once(
     spec: ModelSpec, desk: Any, data: st.DataObject
 ) -> None:
     body = data.draw(valid_bodies(spec))
 
-    (end,) = await desk.ends(spec, [body], path=spec.sync_path)
+    (end,) = desk.ends(spec, [body], path=spec.sync_path)
 
     assert_documented(spec.name, body, end.answer, at_once=True)
 
@@ -117,13 +123,12 @@ async def test_the_fields_are_the_same_where_such_a_model_answers_at_once(
 @every_model
 @a_few
 @given(data=st.data())
-@pytest.mark.anyio
-async def test_any_single_mistake_is_refused_and_named(
+def test_any_single_mistake_is_refused_and_named(
     spec: ModelSpec, desk: Any, where_shown: Any, data: st.DataObject
 ) -> None:
-    broken = data.draw(broken_bodies(spec, await desk.reference(spec)))
+    broken = data.draw(broken_bodies(spec, desk.reference(spec)))
 
-    (end,) = await desk.ends(spec, [broken.body])
+    (end,) = desk.ends(spec, [broken.body])
 
     assert (end.where, end.rule) == (where_shown(spec, broken.mistake), f"{broken.path}:{broken.mistake}")
 

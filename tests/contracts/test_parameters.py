@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -70,24 +71,22 @@ def test_every_number_and_choice_has_the_documented_bounds(spec: ModelSpec) -> N
 
 
 @pytest.mark.parametrize("spec", [s for s in SPECS.values() if s.mode == "async"], ids=lambda spec: spec.name)
-@pytest.mark.anyio
-async def test_documented_defaults_fill_in(spec: ModelSpec, desk: Any) -> None:
-    body = smallest_body(spec, await desk.reference(spec))
+def test_documented_defaults_fill_in(spec: ModelSpec, desk: Any) -> None:
+    body = smallest_body(spec, desk.reference(spec))
 
-    (end,) = await desk.ends(spec, [body])
+    (end,) = desk.ends(spec, [body])
 
     assert filled_in(body, {where: end.shown[where] for where in PLACES}) == defaults_of(spec)
 
 
 @pytest.mark.parametrize("spec", [s for s in SPECS.values() if s.mode == "sync"], ids=lambda spec: spec.name)
-@pytest.mark.anyio
-async def test_documented_defaults_fill_in_where_there_is_no_task(spec: ModelSpec) -> None:
+def test_documented_defaults_fill_in_where_there_is_no_task(spec: ModelSpec) -> None:
     simulator = Simulator(CATALOG, MemoryStore(), SystemClock(), Rules(limits=False))
     body = smallest_body(spec)
 
-    task, _ = await simulator.submit(
-        Account("a", spec.regions[0]), Draft(spec.path, asynchronous=False, resolves_oss=True, body=body), "http://test"
-    )
+    draft = Draft(spec.path, asynchronous=False, resolves_oss=True, body=body)
+
+    task, _ = asyncio.run(simulator.submit(Account("a", spec.regions[0]), draft, "http://test"))
 
     shown: dict[str, dict[str, Any]] = {where: {} for where in PLACES}
     for (where, name), value in zip(spec.places, task.values, strict=True):
