@@ -1,0 +1,46 @@
+"""When to ask again, and how fast at most. Numbers in, numbers out: nobody sleeps here."""
+
+from __future__ import annotations
+
+from random import Random
+from threading import Lock
+
+CALLS_PER_S = 20
+"""Query, list and cancel: so many a second each, for the whole account. Source: Manage asynchronous tasks, Limits."""
+
+
+class Pacer:
+    """Turns for the calls of one kind, first come, first served, shared by all threads and coroutines of a client.
+
+    Turns are evenly spaced, a twentieth further apart than allowed: what leaves in time may arrive closer together.
+    """
+
+    def __init__(self, per_s: float = CALLS_PER_S) -> None:
+        self._gap_s, self._next, self._lock = 1.05 / per_s, float("-inf"), Lock()
+
+    def turn(self, now: float) -> float:
+        """Take the next turn: in how many seconds it is."""
+        with self._lock:
+            at = max(now, self._next)
+            self._next = at + self._gap_s
+            return at - now
+
+
+class Rhythm:
+    """How long to pause, with jitter from a seed so that many waits do not fall into step."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        self._random = Random(seed)
+
+    def poll(self, waited_s: float) -> float:
+        """Every 3 s for the first 30 s, then a tenth of the time waited so far, up to 15 s; each up to 10 % longer.
+
+        Source: Wan image generation guide, "every 3 seconds for the first 30 seconds, then at longer intervals"; Wan
+        video references, "such as 15 seconds".
+        """
+        return min(max(3.0, waited_s / 10), 15.0) * self._random.uniform(1.0, 1.1)
+
+    def again(self, failures: int, asked_s: float | None) -> float:
+        """After so many failures in a row: 1, 2, 4 … 30 s, up to 25 % longer; at least what the server asked for."""
+        pause = min(2.0 ** min(failures - 1, 5), 30.0) * self._random.uniform(1.0, 1.25)
+        return max(pause, asked_s or 0.0)
