@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 from fakescope_client.errors import DashScopeError
 from fakescope_client.pacing import CALLS_PER_S, Pacer, Rhythm
-from fakescope_client.wire import NOTHING, Answer, Flow, Request, Sleep, read
+from fakescope_client.wire import NOTHING, Answer, Flow, Request, Sleep, T, read
 
 log = logging.getLogger("fakescope_client")
 
@@ -73,15 +73,17 @@ class Core:
         """Wait for this client's next turn at query, list or cancel."""
         yield Sleep(self._pacers[kind].turn(self.clock()))
 
-    def _ask(self, what: str, request: Request, kind: str = "") -> Flow[tuple[dict[str, Any], Mapping[str, str]]]:
-        """A request that may be repeated: its good answer, and the headers. Raises DashScopeError."""
+    def _ask(
+        self, what: str, request: Request, made_of: Callable[[dict[str, Any], Answer], T], kind: str = ""
+    ) -> Flow[T]:
+        """What is made of the good answer to a request that may be repeated. Raises DashScopeError."""
         trouble = Trouble(self, what)
         while True:
             if kind:
                 yield from self._turn(kind)
             answer: Answer = yield request
             try:
-                return self._read(answer), answer.headers
+                return made_of(self._read(answer), answer)
             except DashScopeError as error:
                 yield from trouble.bear(error)
 

@@ -149,11 +149,7 @@ class Files(Core):
         name = f"{crc32(file):08x}{ending}" if isinstance(file, bytes) else Path(file).name
         asked = self._request("GET", "uploads", {"action": "getPolicy", "model": model})
         while True:
-            body, _ = yield from self._ask("the credential of an upload", asked)
-            given = body.get("data")
-            policy = {key: str(value) for key, value in given.items()} if isinstance(given, dict) else {}
-            if missing := [field for field in (*_POLICY, "upload_dir", "upload_host") if not policy.get(field)]:
-                raise TransportError(f"the credential of an upload lacks {', '.join(missing)}", http_status=200)
+            policy = yield from self._ask("the credential of an upload", asked, _credential)
             access_key, signature, signed, acl, forbid_overwrite = (policy[field] for field in _POLICY)
             form = {"OSSAccessKeyId": access_key, "Signature": signature, "policy": signed}
             form |= {"key": f"{policy['upload_dir']}/{name}", "x-oss-object-acl": acl}
@@ -213,6 +209,14 @@ class Files(Core):
                 part.restart()
                 error.retryable = True
             yield from trouble.bear(error)
+
+
+def _credential(body: dict[str, Any], _: Answer) -> dict[str, str]:
+    given = body.get("data")
+    policy = {key: str(value) for key, value in given.items()} if isinstance(given, dict) else {}
+    if missing := [field for field in (*_POLICY, "upload_dir", "upload_host") if not policy.get(field)]:
+        raise TransportError(f"the credential of an upload lacks {', '.join(missing)}", http_status=200)
+    return policy
 
 
 def _storage_error(answer: Answer, what: str) -> DashScopeError:

@@ -69,8 +69,11 @@ class Protocol(Submitting):
     def fetch(self, task: Task | str) -> Flow[Task]:
         """The task as it stands, whatever its status. Raises DashScopeError if no answer is to be had."""
         task_id, model = _named(task)
-        body, _ = yield from self._ask(f"task {task_id}", self._query(task_id), "query")
-        return self._seen(body, model, task_id)
+        return (
+            yield from self._ask(
+                f"task {task_id}", self._query(task_id), lambda body, _: self._seen(body, model, task_id), "query"
+            )
+        )
 
     def wait(
         self,

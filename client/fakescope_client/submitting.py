@@ -190,11 +190,8 @@ class Submitting(Files):
 
     def _candidates(self, model: str, before: float) -> Flow[list[Task]]:
         """Tasks of this model that nobody here knows, since the instant `before` of our clock, by the server's."""
-        asked = self._request("GET", "tasks", {"page_no": 1, "page_size": 1, "model_name": model})
-        _, headers = yield from self._ask("looking for a task", asked, "list")
-        now_ms = server_ms(headers)
-        if now_ms is None:
-            raise TransportError("the list does not say what time it is")
+        query = {"page_no": 1, "page_size": 1, "model_name": model}
+        now_ms = yield from self._ask("looking for a task", self._request("GET", "tasks", query), server_ms, "list")
         since_ms = now_ms - (self.clock() - before) * 1000 - _SKEW_MS
         since = datetime.fromtimestamp(since_ms / 1000, UTC)
         tasks: dict[str, Task] = {}
@@ -219,10 +216,7 @@ class Submitting(Files):
         if until is not None:
             query["end_time"] = (until + timedelta(seconds=1)).astimezone(VENDOR_ZONE).strftime("%Y%m%d%H%M%S")
         query |= {name: value for name, value in (("model_name", model), ("status", status)) if value}
-        body, _ = yield from self._ask("the list of tasks", self._request("GET", "tasks", query), "list")
-        rows, pages = body.get("data"), body.get("total_page")
-        tasks = [Task.parse(row) for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-        return tasks, pages if isinstance(pages, int) and tasks else 0
+        return (yield from self._ask("the list of tasks", self._request("GET", "tasks", query), _rows, "list"))
 
     def _note_submission(self, stop: BaseException, model: str, before: float) -> Flow[None]:
         """Look once, quickly, for the task of a submission that was interrupted, and say in `stop` what was found."""
@@ -233,6 +227,13 @@ class Submitting(Files):
         else:
             assert task is not None
             note(stop, task.id)
+
+
+def _rows(body: dict[str, Any], _: Answer) -> tuple[list[Task], int]:
+    rows, pages = body.get("data"), body.get("total_page")
+    if not isinstance(rows, list):  # no list is not an empty one: somebody may submit again because of it
+        raise TransportError(f"the list of tasks is something else: {str(body)[:200]}", http_status=200)
+    return [Task.parse(row) for row in rows if isinstance(row, dict)], pages if isinstance(pages, int) and rows else 0
 
 
 def note(stop: BaseException, *task_ids: str) -> None:

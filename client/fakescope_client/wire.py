@@ -171,10 +171,10 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def server_ms(headers: Mapping[str, str]) -> int | None:
-    """The server's instant when it answered, epoch milliseconds: its own header (seen in captures), or `Date`."""
+def server_ms(_: dict[str, Any], answer: Answer) -> int:
+    """When the server answered, epoch milliseconds: by its own header (seen in captures), or by `Date`."""
     try:
-        stamp = headers.get("resp-start-time")
-        return int(stamp) if stamp else round(parsedate_to_datetime(headers["date"]).timestamp() * 1000)
+        stamp = answer.headers.get("resp-start-time")
+        return int(stamp) if stamp else round(parsedate_to_datetime(answer.headers["date"]).timestamp() * 1000)
     except (KeyError, TypeError, ValueError):
-        return None
+        raise TransportError("the answer does not say what time it is") from None
