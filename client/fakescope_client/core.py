@@ -74,10 +74,15 @@ class Core:
         yield Sleep(self._pacers[kind].turn(self.clock()))
 
     def _ask(
-        self, what: str, request: Request, made_of: Callable[[dict[str, Any], Answer], T], kind: str = ""
+        self,
+        what: str,
+        request: Request,
+        made_of: Callable[[dict[str, Any], Answer], T],
+        kind: str = "",
+        patience: float = inf,
     ) -> Flow[T]:
         """What is made of the good answer to a request that may be repeated. Raises DashScopeError."""
-        trouble = Trouble(self, what)
+        trouble = Trouble(self, what, patience)
         while True:
             if kind:
                 yield from self._turn(kind)

@@ -10,7 +10,7 @@ import json
 import re
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from math import inf
 from threading import Lock
@@ -40,6 +40,7 @@ class Sent:
     def __init__(self) -> None:
         self.open: Counter[str] = Counter()
         self.lost: Counter[str] = Counter()
+        self.given_up: dict[str, float] = {}  # when the last search of a model ended without a task
         self._known: OrderedDict[str, None] = OrderedDict()
         self._lock = Lock()
 
@@ -52,6 +53,17 @@ class Sent:
         finally:
             with self._lock:
                 counter[model] -= 1
+
+    @contextmanager
+    def sending(self, model: str, search: ExitStack) -> Iterator[bool]:
+        """Whether a submission may leave now. If its answer gets lost inside, it counts as lost until `search` ends."""
+        with self.counted(self.open, model):
+            try:
+                yield not self.lost[model]
+            except BaseException as error:
+                if not _is_settled(error):
+                    search.enter_context(self.counted(self.lost, model))
+                raise
 
     def account_for(self, task_id: str) -> None:
         with self._lock:
@@ -112,30 +124,32 @@ class Submitting(Files):
         request = yield from self._service(model, path, body, {"X-DashScope-Async": "enable"}, 60.0)
         trouble, sends = Trouble(self, f"submitting to {model}", patience), 0
         before: float | None = None  # since when the fate of a request is open
-        try:
-            while True:
-                try:
-                    with self._sent.counted(self._sent.open, model):
-                        if not self._sent.lost[model]:
-                            before, sends = self.clock(), sends + 1
-                            return self._submitted((yield request), model)
-                    yield Sleep(_HOLD_S)
-                except DashScopeError as error:
-                    lost = isinstance(error, TransportError) and not error.unsent
-                    if before is not None and lost:
-                        may_send = policy == "resubmit" and sends < _SENDS
-                        found = yield from self._find(model, before, error, policy != "raise", may_send)
-                        if found is not None:
-                            return found
-                    before = None
-                    if not lost:
-                        yield from trouble.bear(error)
-        except (DashScopeError, GeneratorExit):
-            raise
-        except BaseException as stop:
-            if before is not None:
-                yield from self._note_submission(stop, model, before)
-            raise
+        with ExitStack() as search:
+            try:
+                while True:
+                    try:
+                        with self._sent.sending(model, search) as may_send:
+                            if may_send:
+                                before, sends = self.clock(), sends + 1
+                                return self._submitted((yield request), model)
+                        yield Sleep(_HOLD_S)
+                    except DashScopeError as error:
+                        if _is_settled(error):
+                            before = None
+                            yield from trouble.bear(error)
+                            continue
+                        assert before is not None
+                        may_resubmit = policy == "resubmit" and sends < _SENDS
+                        task = yield from self._find(model, before, error, policy != "raise", may_resubmit)
+                        if task is not None:
+                            return task
+                        search.close()
+            except (DashScopeError, GeneratorExit):
+                raise
+            except BaseException as stop:
+                if before is not None:
+                    yield from self._note_submission(stop, model, before)
+                raise
 
     def _submitted(self, answer: Answer, model: str) -> Task:
         """Called while the submission counts as under way, so that its task is known before that ends."""
@@ -154,29 +168,31 @@ class Submitting(Files):
         adopts: bool,
         may_send: bool,
         looks_s: tuple[float, ...] = _LOOKS_S,
+        patience: float = inf,
     ) -> Flow[Task | None]:
         """The task of a submission whose answer was lost; None if it may be sent again."""
         log.warning("submitting to %s: %s; looking for its task", model, lost)
         found: list[Task] = []
         said = "is not listed; most likely the submission never arrived, but that is not certain"
-        with self._sent.counted(self._sent.lost, model):
-            while self._sent.open[model]:
-                yield Sleep(_HOLD_S)
-            try:
-                for pause in looks_s:
-                    yield Sleep(pause)
-                    found = yield from self._candidates(model, before)
-                    if found:
-                        break
-            except DashScopeError as error:
-                said, may_send = f"could not be looked for ({error})", False
-            ours = [task for task in found if lost.request_id and task.request_id == lost.request_id]
-            if adopts and len(found) == 1 and self._sent.lost[model] == 1:
-                ours = found
-            if ours:
-                self._sent.account_for(ours[0].id)
-                log.warning("submitting to %s: found its task %s", model, ours[0].id)
-                return ours[0]
+        while self._sent.open[model]:
+            yield Sleep(_HOLD_S)
+        try:
+            for pause in looks_s:
+                yield Sleep(pause)
+                found = yield from self._candidates(model, before, patience)
+                if found:
+                    break
+        except DashScopeError as error:
+            said, may_send = f"could not be looked for ({error})", False
+        ours = [task for task in found if lost.request_id and task.request_id == lost.request_id]
+        undisputed = self._sent.lost[model] == 1 and before >= self._sent.given_up.get(model, before)
+        if adopts and len(found) == 1 and undisputed:
+            ours = found
+        if ours:
+            self._sent.account_for(ours[0].id)
+            log.warning("submitting to %s: found its task %s", model, ours[0].id)
+            return ours[0]
+        self._sent.given_up[model] = self.clock()
         if not found and may_send:
             return None
         if found:
@@ -188,16 +204,17 @@ class Submitting(Files):
         ambiguous.candidates = tuple(found)
         raise ambiguous
 
-    def _candidates(self, model: str, before: float) -> Flow[list[Task]]:
+    def _candidates(self, model: str, before: float, patience: float) -> Flow[list[Task]]:
         """Tasks of this model that nobody here knows, since the instant `before` of our clock, by the server's."""
         query = {"page_no": 1, "page_size": 1, "model_name": model}
-        now_ms = yield from self._ask("looking for a task", self._request("GET", "tasks", query), server_ms, "list")
+        asked = self._request("GET", "tasks", query)
+        now_ms = yield from self._ask("looking for a task", asked, server_ms, "list", patience)
         since_ms = now_ms - (self.clock() - before) * 1000 - _SKEW_MS
         since = datetime.fromtimestamp(since_ms / 1000, UTC)
         tasks: dict[str, Task] = {}
         page_no = pages = 1
         while page_no <= pages:
-            page, pages = yield from self._page(page_no, since, model=model)
+            page, pages = yield from self._page(page_no, since, model=model, patience=patience)
             tasks |= {task.id: task for task in page}
             page_no += 1
         return [
@@ -207,7 +224,13 @@ class Submitting(Files):
         ]
 
     def _page(
-        self, page_no: int, since: datetime | None, until: datetime | None = None, model: str = "", status: str = ""
+        self,
+        page_no: int,
+        since: datetime | None,
+        until: datetime | None = None,
+        model: str = "",
+        status: str = "",
+        patience: float = inf,
     ) -> Flow[tuple[list[Task], int]]:
         """One page of the list, and how many there are. Times are whole seconds in UTC+8, both ends included."""
         query: dict[str, object] = {"page_no": page_no, "page_size": 50}
@@ -216,17 +239,23 @@ class Submitting(Files):
         if until is not None:
             query["end_time"] = (until + timedelta(seconds=1)).astimezone(VENDOR_ZONE).strftime("%Y%m%d%H%M%S")
         query |= {name: value for name, value in (("model_name", model), ("status", status)) if value}
-        return (yield from self._ask("the list of tasks", self._request("GET", "tasks", query), _rows, "list"))
+        asked = self._request("GET", "tasks", query)
+        return (yield from self._ask("the list of tasks", asked, _rows, "list", patience))
 
     def _note_submission(self, stop: BaseException, model: str, before: float) -> Flow[None]:
         """Look once, quickly, for the task of a submission that was interrupted, and say in `stop` what was found."""
         try:
-            task = yield from self._find(model, before, TransportError("interrupted"), True, False, (0.0,))
+            task = yield from self._find(model, before, TransportError("interrupted"), True, False, (0.0,), 0.0)
         except DashScopeError as error:
             stop.add_note(error.message)
         else:
             assert task is not None
             note(stop, task.id)
+
+
+def _is_settled(error: BaseException) -> bool:
+    """Whether a submission that ended so has certainly started nothing."""
+    return isinstance(error, DashScopeError) and (not isinstance(error, TransportError) or error.unsent)
 
 
 def _rows(body: dict[str, Any], _: Answer) -> tuple[list[Task], int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -92,7 +92,7 @@ class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def __init__(self, app: Any, time: Time) -> None:
         self.time, self.exchanges = time, list[Exchange]()
         self.faults: dict[str, list[Fault | None]] = {}
-        self.always: dict[str, Fault] = {}
+        self.gate: Callable[[httpx.Request], Awaitable[None]] | None = None  # what asynchronous answers wait for
         self._app = httpx.ASGITransport(app)
 
     def _answer(self, request: httpx.Request, body: bytes) -> httpx.Response:
@@ -101,7 +101,7 @@ class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
         exchange = Exchange(request.method, target, headers, body, self.time.seconds)
         self.exchanges.append(exchange)
         waiting = self.faults.get(exchange.phase)
-        fault = waiting.pop(0) if waiting else self.always.get(exchange.phase)
+        fault = waiting.pop(0) if waiting else None
         return fault(self, request, partial(self.deliver, request, body)) if fault else self.deliver(request, body)
 
     def deliver(self, request: httpx.Request, body: bytes) -> httpx.Response:
@@ -113,7 +113,10 @@ class Wire(httpx.BaseTransport, httpx.AsyncBaseTransport):
         return self._answer(request, request.read())
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return self._answer(request, await request.aread())
+        body = await request.aread()
+        if self.gate is not None:
+            await self.gate(request)
+        return self._answer(request, body)
 
     def count(self, phase: str) -> int:
         return sum(exchange.phase == phase for exchange in self.exchanges)
@@ -158,6 +161,10 @@ class World:
         """The control API, past all faults."""
         request = httpx.Request(method, f"http://vendor.test{path}", headers={"Authorization": f"Bearer {KEY}"})
         return self.wire.deliver(request, body).json()
+
+    @staticmethod
+    def status(code: int, body: str = "", **more: Any) -> Fault:
+        return status(code, body, **more)
 
     def tasks(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.ask("GET", "/_fakescope/tasks?limit=1000")["tasks"]
