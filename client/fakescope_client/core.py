@@ -94,20 +94,22 @@ class Core:
 
 
 class Trouble:
-    """Failures in a row: a longer pause after each, until patience is at an end."""
+    """Failures in a row: a longer pause after each, until patience, counted from the first, is at an end."""
 
     def __init__(self, core: Core, what: str, patience: float = inf) -> None:
         self._core, self._what, self._patience = core, what, min(patience, core.patience)
-        self.over()
+        self._failures, self._since = 0, 0.0
 
     def over(self) -> None:
         """There was a good answer in between."""
-        self._failures, self._since = 0, self._core.clock()
+        self._failures = 0
 
     def bear(self, error: DashScopeError, until: float = inf) -> Flow[None]:
         """Pause, at most to the instant `until`. Raises the error if it is no passing one, or was borne too long."""
+        now = self._core.clock()
+        self._since = self._since if self._failures else now
         self._failures += 1
-        now, pause = self._core.clock(), self._core.rhythm.again(self._failures, error.retry_after_s)
+        pause = self._core.rhythm.again(self._failures, error.retry_after_s)
         if not error.retryable or min(now + pause, until) > self._since + self._patience:
             raise error
         pause = max(0.0, min(pause, until - now))

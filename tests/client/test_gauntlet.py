@@ -101,15 +101,13 @@ def test_resubmission_under_fault(world: Any, faults: dict[str, Any], name: str)
     assert world.wire.count("submit") == (1 if name in ARRIVED else 2)
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", [name for name in FAULTS if "JSON" not in name])  # a file is none
 def test_download_under_fault(world: Any, faults: dict[str, Any], name: str, tmp_path: Any) -> None:
     client = world.client()
     film = client.run("wan2.6-t2v", {"prompt": "A heron at dawn"})
     client.download(film, tmp_path / "whole.mp4")
     world.wire.faults["download"] = [faults[name]] * 3
 
-    if name in ("broken JSON", "no JSON", "wrong JSON"):
-        return  # a file is no JSON; what is shorter than announced is "cut off"
     (path,) = client.download(film, tmp_path / "film.mp4")
 
     assert path.read_bytes() == (tmp_path / "whole.mp4").read_bytes()
