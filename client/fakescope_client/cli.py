@@ -31,6 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--base-url", default="", metavar="URL", help="instead of DASHSCOPE_HTTP_BASE_URL")
     common.add_argument("--region", default="", choices=list(REGIONS), help="whose public address to use")
+    common.add_argument("--patience", type=float, default=300.0, metavar="S", help="seconds of trouble that are borne")
     common.add_argument("--json", action="store_true", help="for programs: one JSON object per line")
     submits, waits = argparse.ArgumentParser(add_help=False), argparse.ArgumentParser(add_help=False)
     submits.add_argument("model")
@@ -74,7 +75,8 @@ def main(arguments: list[str]) -> int:
     logging.getLogger("fakescope_client").setLevel(logging.WARNING)
     progress = _Progress()
     try:
-        with Client(base_url=options.base_url, region=options.region, sleep=progress.sleep) as client:
+        where: Any = {"base_url": options.base_url, "region": options.region, "patience": options.patience}
+        with Client(sleep=progress.sleep, **where) as client:
             return _run(client, options, progress)
     except DashScopeError as error:
         progress.end()
@@ -159,8 +161,8 @@ def _save(client: Client, source: Task | str, to: str, options: argparse.Namespa
 def _show(task: Task, options: argparse.Namespace, lines: list[str]) -> int:
     if options.json:
         print(json.dumps({k: v for k, v in asdict(task).items() if v not in (None, "", ())}, default=str))
-    else:
-        print(*filter(None, lines), sep="\n")
+    elif shown := [line for line in lines if line]:
+        print(*shown, sep="\n")
     return 1 if task.status in _BAD else 0
 
 

@@ -49,6 +49,8 @@ class Core:
         region, environment = options.get("region", ""), os.environ.get("DASHSCOPE_HTTP_BASE_URL", "")
         if not self.key:
             raise ValueError("no API key: give api_key, or set DASHSCOPE_API_KEY")
+        if not (self.key.isascii() and self.key.isprintable()):
+            raise ValueError("the API key holds characters that no key has")
         if region and region not in REGIONS:
             raise ValueError(f"region {region!r} is not one of {', '.join(REGIONS)}")
         self.base = options.get("base_url") or REGIONS.get(region) or environment or REGIONS["beijing"]
