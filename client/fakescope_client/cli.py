@@ -160,7 +160,8 @@ def _save(client: Client, source: Task | str, to: str, options: argparse.Namespa
 
 def _show(task: Task, options: argparse.Namespace, lines: list[str]) -> int:
     if options.json:
-        print(json.dumps({k: v for k, v in asdict(task).items() if v not in (None, "", ())}, default=str))
+        about = asdict(task) | {"usage": task.usage._asdict()}
+        print(json.dumps({k: v for k, v in about.items() if v not in (None, "", ())}, ensure_ascii=False, default=str))
     elif shown := [line for line in lines if line]:
         print(*shown, sep="\n")
     return 1 if task.status in _BAD else 0

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypedDict, Unpack
 from urllib.parse import urlencode, urlsplit
 
 from fakescope_client.errors import DashScopeError
+from fakescope_client.model import Task
 from fakescope_client.pacing import CALLS_PER_S, Pacer, Rhythm
 from fakescope_client.wire import NOTHING, Answer, Flow, Request, Sleep, T, read
 
@@ -39,6 +40,11 @@ class Options(TypedDict, total=False):
     polls_per_s: float  # queries, and as many lists, and as many cancellations; 20, as the vendor allows
     seed: int | None  # of the jitter
     clock: Callable[[], float]  # monotonic; given by tests, as `sleep` is
+
+
+class WaitOptions(TypedDict, total=False):
+    timeout: float | None  # seconds, 3,600 if not given; None for as long as it takes
+    on_poll: Callable[[Task], object]  # called with the task after every poll that was answered
 
 
 class Core:
@@ -74,6 +80,8 @@ class Core:
     def _turn(self, kind: str) -> Flow[None]:
         """Wait for this client's next turn at query, list or cancel."""
         yield Sleep(self._pacers[kind].turn(self.clock()))
+        while pause := self._pacers[kind].go(self.clock()):
+            yield Sleep(pause)
 
     def _ask(
         self,

@@ -35,7 +35,14 @@ _MAGIC = (
     (b"ID3", 0, "audio/mpeg"),
 )
 _ENDINGS = {"image/jpeg": ".jpg", "audio/mpeg": ".mp3", "application/octet-stream": ".bin"}
-_POLICY = ("oss_access_key_id", "signature", "policy", "x_oss_object_acl", "x_oss_forbid_overwrite")
+_FORM = {
+    "OSSAccessKeyId": "oss_access_key_id",
+    "Signature": "signature",
+    "policy": "policy",
+    "x-oss-object-acl": "x_oss_object_acl",
+    "x-oss-forbid-overwrite": "x_oss_forbid_overwrite",
+}
+"""Fields of an upload, and what they are called in its credential."""
 
 
 def as_media(given: Media) -> Media:
@@ -150,11 +157,12 @@ class Files(Core):
         asked = self._request("GET", "uploads", {"action": "getPolicy", "model": model})
         while True:
             policy = yield from self._ask("the credential of an upload", asked, _credential)
-            access_key, signature, signed, acl, forbid_overwrite = (policy[field] for field in _POLICY)
-            form = {"OSSAccessKeyId": access_key, "Signature": signature, "policy": signed}
-            form |= {"key": f"{policy['upload_dir']}/{name}", "x-oss-object-acl": acl}
-            form |= {"x-oss-forbid-overwrite": forbid_overwrite, "success_action_status": "200"}
-            form |= {"x-oss-content-type": kind}
+            form = {field: policy[given] for field, given in _FORM.items()}
+            form |= {
+                "key": f"{policy['upload_dir']}/{name}",
+                "success_action_status": "200",
+                "x-oss-content-type": kind,
+            }
             send = Request("POST", policy["upload_host"], 300.0, is_ours=False, form=form, file=(name, file))
             answer: Answer = yield send
             if 200 <= answer.status < 300 and not answer.failure:
@@ -214,7 +222,7 @@ class Files(Core):
 def _credential(body: dict[str, Any], _: Answer) -> dict[str, str]:
     given = body.get("data")
     policy = {key: str(value) for key, value in given.items()} if isinstance(given, dict) else {}
-    if missing := [field for field in (*_POLICY, "upload_dir", "upload_host") if not policy.get(field)]:
+    if missing := [field for field in (*_FORM.values(), "upload_dir", "upload_host") if not policy.get(field)]:
         raise TransportError(f"the credential of an upload lacks {', '.join(missing)}", http_status=200)
     return policy
 

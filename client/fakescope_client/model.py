@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
-from typing import Any
+from math import isfinite
+from typing import Any, NamedTuple
 
 VENDOR_ZONE = timezone(timedelta(hours=8))
 """Times in task answers are UTC+8 and do not say so. Source: Manage asynchronous tasks."""
@@ -34,46 +35,43 @@ class TaskStatus(StrEnum):
         return self in (TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELED, TaskStatus.UNKNOWN)
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What was billed, as far as the model says: `seconds` of video, number of results, size, lines (720, 1080)."""
+class Usage(NamedTuple):
+    """What was billed, as far as the model says: `seconds` of video, `number` of results, size, lines (720, 1080)."""
 
-    seconds: float | None = None
-    count: int | None = None
-    size: str = ""
-    lines: int | None = None
-    raw: dict[str, Any] = field(default_factory=dict, repr=False)
+    seconds: float | None
+    number: int | None
+    size: str
+    lines: int | None
+    raw: dict[str, Any]
 
     @classmethod
     def parse(cls, usage: object) -> Usage:
         raw = usage if isinstance(usage, dict) else {}
-        seconds = _first(raw, "duration", "video_duration", "output_video_duration")
-        count, lines = _first(raw, "video_count", "image_count", "output_image_count"), _first(raw, "SR")
+        seconds = _number(raw, "duration", "video_duration", "output_video_duration")
+        count, lines = _number(raw, "video_count", "image_count", "output_image_count"), _number(raw, "SR")
         size = raw.get("size")
-        whole = (None if number is None else int(number) for number in (count, lines))
-        return cls(seconds, next(whole), size if isinstance(size, str) else "", next(whole), raw)
+        return cls(seconds, _whole(count), size if isinstance(size, str) else "", _whole(lines), raw)
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """One of several results that was not made, and why."""
 
     code: str
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """The answer of a model that answers at once. `passed`: a detection's verdict, None if there is none."""
 
     request_id: str
-    output: dict[str, Any] = field(repr=False)
-    results: tuple[str, ...] = ()
-    usage: Usage = field(default_factory=Usage)
+    output: dict[str, Any]
+    results: tuple[str, ...]
+    usage: Usage
 
     @classmethod
     def parse(cls, body: dict[str, Any]) -> Output:
-        output = _object(body, "output")
+        output = body.get("output")
+        output = output if isinstance(output, dict) else {}
         return cls(_text(body, "request_id"), output, links_in(output), Usage.parse(body.get("usage")))
 
     @property
@@ -85,7 +83,7 @@ class Output:
         return False if self.output.get("code") else True if self.output.get("bbox_face") else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Task:
     """A task as last seen. `results` are all links in it, whatever the model calls them, valid for 24 hours.
 
@@ -104,7 +102,7 @@ class Task:
     ended_at: datetime | None = None
     results: tuple[str, ...] = ()
     refused: tuple[Refusal, ...] = ()
-    usage: Usage = field(default_factory=Usage, repr=False)
+    usage: Usage = field(default=Usage(None, None, "", None, {}), repr=False)
     raw: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -172,16 +170,15 @@ def _text(of: dict[str, Any], key: str) -> str:
     return "" if value is None else str(value)
 
 
-def _object(of: dict[str, Any], key: str) -> dict[str, Any]:
-    value = of.get(key)
-    return value if isinstance(value, dict) else {}
-
-
-def _first(of: dict[str, Any], *keys: str) -> float | None:
+def _number(of: dict[str, Any], *keys: str) -> float | None:
     """The first of these that is a number, or text that reads as one: some models send `"SR": "720"`."""
     for key in keys:
         try:
             return float(of[key])
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             continue
     return None
+
+
+def _whole(number: float | None) -> int | None:
+    return int(number) if number is not None and isfinite(number) else None

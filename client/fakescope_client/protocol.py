@@ -6,14 +6,14 @@ error and every interruption; and no task is given up for a failure that passes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from functools import partial
 from heapq import heappop, heappush
 from math import inf
-from typing import Any
+from typing import Any, Unpack
 from urllib.parse import quote
 
-from fakescope_client.core import OnAmbiguous, Trouble
+from fakescope_client.core import OnAmbiguous, Trouble, WaitOptions
 from fakescope_client.errors import (
     DashScopeError,
     TaskFailedError,
@@ -26,9 +26,9 @@ from fakescope_client.errors import (
 from fakescope_client.model import Output, Task, TaskStatus
 from fakescope_client.routes import at_once_path
 from fakescope_client.submitting import Submitting, note
-from fakescope_client.wire import Flow, Found, Request, Sleep
+from fakescope_client.wire import Answer, Flow, Found, Request, Sleep
 
-OnPoll = Callable[[Task], object]
+TIMEOUT_S = 3600.0
 
 
 class Protocol(Submitting):
@@ -42,82 +42,50 @@ class Protocol(Submitting):
         *,
         path: str = "",
         on_ambiguous: OnAmbiguous | None = None,
-        timeout: float | None = 3600.0,
-        on_poll: OnPoll | None = None,
         cancel_on_interrupt: bool = False,
+        **waiting: Unpack[WaitOptions],
     ) -> Flow[Task]:
         """Submit and wait: the SUCCEEDED task. Options and errors are those of `submit` and of `wait`."""
-        began = self.clock()
-        try:
-            task = yield from self.submit(
-                model,
-                input,
-                parameters,
-                path=path,
-                on_ambiguous=on_ambiguous,
-                patience=inf if timeout is None else timeout,
-            )
-        except (Exception, GeneratorExit):
-            raise
-        except BaseException as stop:
-            if cancel_on_interrupt and "task_id" in vars(stop):
-                yield from self._cancel_noted(stop, vars(stop)["task_id"])
-            raise
-        left = None if timeout is None else max(0.0, began + timeout - self.clock())
-        return (yield from self.wait(task, timeout=left, on_poll=on_poll, cancel_on_interrupt=cancel_on_interrupt))
+        began, timeout = self.clock(), waiting.get("timeout", TIMEOUT_S)
+        patience = inf if timeout is None else timeout
+        submission = self.submit(model, input, parameters, path=path, on_ambiguous=on_ambiguous, patience=patience)
+        task = yield from self._canceling(submission, cancel_on_interrupt)
+        waiting["timeout"] = None if timeout is None else max(0.0, began + timeout - self.clock())
+        return (yield from self.wait(task, cancel_on_interrupt=cancel_on_interrupt, **waiting))
 
     def fetch(self, task: Task | str) -> Flow[Task]:
         """The task as it stands, whatever its status. Raises DashScopeError if no answer is to be had."""
         task_id, model = _named(task)
-        return (
-            yield from self._ask(
-                f"task {task_id}", self._query(task_id), lambda body, _: self._seen(body, model, task_id), "query"
-            )
-        )
+        seen = partial(self._seen, model, task_id)
+        return (yield from self._ask(f"task {task_id}", self._query(task_id), seen, "query"))
 
     def wait(
-        self,
-        task: Task | str,
-        *,
-        timeout: float | None = 3600.0,
-        on_poll: OnPoll | None = None,
-        cancel_on_interrupt: bool = False,
+        self, task: Task | str, *, cancel_on_interrupt: bool = False, **waiting: Unpack[WaitOptions]
     ) -> Flow[Task]:
         """Poll until the task has SUCCEEDED, and return it: at once, every 3 s for 30 s, then up to every 15 s.
 
-        `timeout` is in seconds, None for as long as it takes; `on_poll` is called with the task after every poll that
-        was answered. Failures that pass are logged and borne. Ctrl-C and cancellation carry `task_id`, and with
-        `cancel_on_interrupt` the task is canceled if it is still PENDING. Raises TaskFailedError, TaskUnknownError,
-        TaskTimeoutError, or a DashScopeError with `task_id` if polls are refused or unanswered for too long.
+        `timeout` is in seconds, 3,600 if not given, None for as long as it takes; `on_poll` is called with the task
+        after every poll that was answered. Failures that pass are logged and borne. Ctrl-C and cancellation carry
+        `task_id`, and with `cancel_on_interrupt` the task is canceled if it is still PENDING. Raises TaskFailedError,
+        TaskUnknownError, TaskTimeoutError, or a DashScopeError with `task_id` if polls are refused or unanswered for
+        too long.
         """
-        try:
-            last = yield from self._watch([task], timeout, on_poll, found=False)
-        except (Exception, GeneratorExit):
-            raise
-        except BaseException as stop:
-            if cancel_on_interrupt:
-                yield from self._cancel_noted(stop, _named(task)[0])
-            raise
-        return _ended(last)
+        watching = self._watch([task], found=False, **waiting)
+        return _ended((yield from self._canceling(watching, cancel_on_interrupt)))
 
-    def resume(self, task: Task | str, *, timeout: float | None = 3600.0, on_poll: OnPoll | None = None) -> Flow[Task]:
-        """Take up a task again that another call, or another program, has submitted: as `wait`."""
-        return self.wait(task, timeout=timeout, on_poll=on_poll)
+    resume = wait
+    """Take up a task again that another call, or another program, has submitted."""
 
-    def wait_many(
-        self, tasks: Iterable[Task | str], *, timeout: float | None = 3600.0, on_poll: OnPoll | None = None
-    ) -> Flow[Task]:
+    def wait_many(self, tasks: Iterable[Task | str], **waiting: Unpack[WaitOptions]) -> Flow[Task]:
         """Each task as it ends, FAILED, CANCELED and UNKNOWN ones too: nothing is raised for those.
 
         All are polled in turn, together at most 20 times a second. Raises TaskTimeoutError for those that are left.
         """
-        return self._watch(tasks, timeout, on_poll, found=True)
+        return self._watch(tasks, found=True, **waiting)
 
-    def _watch(
-        self, tasks: Iterable[Task | str], timeout: float | None, on_poll: OnPoll | None, *, found: bool
-    ) -> Flow[Task]:
+    def _watch(self, tasks: Iterable[Task | str], *, found: bool, **waiting: Unpack[WaitOptions]) -> Flow[Task]:
         """Poll until all have ended: whoever is due longest comes first. Returns the last one that ended."""
-        began = self.clock()
+        began, timeout, on_poll = self.clock(), waiting.get("timeout", TIMEOUT_S), waiting.get("on_poll")
         deadline, trouble = began + (inf if timeout is None else timeout), Trouble(self, "polling")
         left = {_named(task)[0]: task for task in tasks}
         due = [(began, n, *_named(task)) for n, task in enumerate(left.values())]
@@ -128,8 +96,8 @@ class Protocol(Submitting):
                 yield Sleep(min(at, deadline) - self.clock())
                 yield from self._turn("query")
                 try:
-                    body = self._read((yield self._query(task_id, min(30.0, max(1.0, deadline - self.clock())))))
-                    seen = self._seen(body, model, task_id)
+                    answer: Answer = yield self._query(task_id, min(30.0, max(1.0, deadline - self.clock())))
+                    seen = self._seen(model, task_id, self._read(answer), answer)
                 except DashScopeError as error:
                     yield from trouble.bear(error, deadline)
                     at = self.clock()
@@ -167,7 +135,7 @@ class Protocol(Submitting):
         while True:
             yield from self._turn("cancel")
             try:
-                self._read((yield self._cancellation(task_id)))
+                self._canceled((yield self._cancellation(task_id)))
             except DashScopeError as error:
                 error.task_id = task_id
                 if error.code == "UnsupportedOperation":  # too late, or done by an attempt whose answer was lost
@@ -177,30 +145,8 @@ class Protocol(Submitting):
             else:
                 return True
 
-    def list(
-        self, *, model: str = "", status: str = "", since: datetime | None = None, until: datetime | None = None
-    ) -> Flow[None]:
-        """The account's tasks, page by page as they are looked at: of the last 24 hours, or since (until) then.
-
-        They have no results and no usage; `fetch` brings those. Times are aware. Source: Manage asynchronous tasks.
-        """
-        shown: set[str] = set()  # a task that comes in meanwhile moves others to the next page
-        page_no = pages = 1
-        while page_no <= pages:
-            page, pages = yield from self._page(page_no, since, until, model, status)
-            for task in page:
-                if task.id not in shown:
-                    shown.add(task.id)
-                    yield Found(task)
-            page_no += 1
-
     def detect(
-        self,
-        model: str,
-        input: Mapping[str, Any],
-        parameters: Mapping[str, Any] | None = None,
-        *,
-        path: str = "",
+        self, model: str, input: Mapping[str, Any], parameters: Mapping[str, Any] | None = None, *, path: str = ""
     ) -> Flow[Output]:
         """Ask a model that answers at once: a detection, or pictures from a message.
 
@@ -221,7 +167,7 @@ class Protocol(Submitting):
     def _query(self, task_id: str, within_s: float = 30.0) -> Request:
         return self._request("GET", f"tasks/{quote(task_id, safe='')}", within_s=within_s)
 
-    def _seen(self, body: dict[str, Any], model: str, task_id: str) -> Task:
+    def _seen(self, model: str, task_id: str, body: dict[str, Any], _: Answer) -> Task:
         task = Task.parse(body, model)
         if task.id != task_id or not task.status:
             raise TransportError(f"a query was answered with something else: {str(body)[:200]}", http_status=200)
@@ -231,14 +177,29 @@ class Protocol(Submitting):
     def _cancellation(self, task_id: str, within_s: float = 30.0) -> Request:
         return self._request("POST", f"tasks/{quote(task_id, safe='')}/cancel", body=b"", within_s=within_s)
 
-    def _cancel_noted(self, stop: BaseException, task_id: str) -> Flow[None]:
-        """One attempt to cancel, quickly: somebody wants to leave."""
+    def _canceled(self, answer: Answer) -> None:
+        """Source: Manage asynchronous tasks, Cancel: success is a `request_id` and nothing else."""
+        if "request_id" not in self._read(answer):
+            raise TransportError("a cancellation was answered with something else", http_status=200)
+
+    def _canceling(self, flow: Flow[Task], wanted: bool) -> Flow[Task]:
+        """The flow; if it is interrupted and that is wanted, one quick attempt to cancel the task first."""
         try:
-            self._read((yield self._cancellation(task_id, 5.0)))
-        except DashScopeError as error:
-            stop.add_note(f"It was not canceled: {error}")
-        else:
-            stop.add_note("It was canceled.")
+            return (yield from flow)
+        except (Exception, GeneratorExit):
+            raise
+        except BaseException as stop:
+            task_id = vars(stop).get("task_id", "")
+            if wanted and task_id:
+                try:
+                    self._canceled((yield self._cancellation(task_id, 5.0)))
+                    stop.add_note("It was canceled.")
+                except DashScopeError as error:
+                    stop.add_note(f"It was not canceled: {error}")
+                except BaseException as again:  # twice Ctrl-C
+                    note(again, task_id)
+                    raise
+            raise
 
 
 def _named(task: Task | str) -> tuple[str, str]:

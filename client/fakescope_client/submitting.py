@@ -12,6 +12,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from math import inf
 from threading import Lock
 from typing import Any, Unpack
@@ -21,12 +22,13 @@ from fakescope_client.errors import AmbiguousSubmissionError, DashScopeError, Tr
 from fakescope_client.files import Files
 from fakescope_client.model import VENDOR_ZONE, Task
 from fakescope_client.routes import task_path
-from fakescope_client.wire import NOTHING, Answer, Flow, Request, Sleep, server_ms
+from fakescope_client.wire import NOTHING, Answer, Flow, Found, Request, Sleep, server_ms
 
 _HOLD_S = 0.1  # how often somebody looks who waits for the submissions of others
 _LOOKS_S = (0.5, 2.0, 5.0)  # a request whose answer was lost may still be under way: look again
-_SKEW_MS = 2_000  # `Date` has whole seconds, and the vendor more than one machine
+_SKEW_S = 2.0  # `Date` has whole seconds, and the vendor more than one machine
 _SENDS = 3
+_SECOND = "%Y%m%d%H%M%S"
 _NAMES_OSS = re.compile(r'(?<!\\)"oss://')
 
 
@@ -185,7 +187,8 @@ class Submitting(Files):
         except DashScopeError as error:
             said, may_send = f"could not be looked for ({error})", False
         ours = [task for task in found if lost.request_id and task.request_id == lost.request_id]
-        undisputed = self._sent.lost[model] == 1 and before >= self._sent.given_up.get(model, before)
+        # What an earlier search gave up may have started just before: then one candidate is not enough, either.
+        undisputed = self._sent.lost[model] == 1 and before - _SKEW_S >= self._sent.given_up.get(model, -inf)
         if adopts and len(found) == 1 and undisputed:
             ours = found
         if ours:
@@ -209,38 +212,51 @@ class Submitting(Files):
         query = {"page_no": 1, "page_size": 1, "model_name": model}
         asked = self._request("GET", "tasks", query)
         now_ms = yield from self._ask("looking for a task", asked, server_ms, "list", patience)
-        since_ms = now_ms - (self.clock() - before) * 1000 - _SKEW_MS
-        since = datetime.fromtimestamp(since_ms / 1000, UTC)
-        tasks: dict[str, Task] = {}
-        page_no = pages = 1
-        while page_no <= pages:
-            page, pages = yield from self._page(page_no, since, model=model, patience=patience)
-            tasks |= {task.id: task for task in page}
-            page_no += 1
-        return [
-            task
-            for task in tasks.values()
-            if task.submitted_at and task.submitted_at >= since and not self._sent.knows(task.id)
-        ]
+        since = datetime.fromtimestamp(now_ms / 1000 - (self.clock() - before) - _SKEW_S, UTC)
+        listing = self.list(model=model, since=since, patience=patience)
+        found: list[Task] = []
+        answer: Answer | None = None
+        while True:  # the list's own flow, but what it finds is kept here
+            try:
+                step = listing.send(answer)
+            except StopIteration:
+                return [task for task in found if not self._sent.knows(task.id)]
+            if isinstance(step, Found):
+                found.append(step.value)
+            answer = None if isinstance(step, Found) else (yield step)
 
-    def _page(
+    def list(
         self,
-        page_no: int,
-        since: datetime | None,
-        until: datetime | None = None,
+        *,
         model: str = "",
         status: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
         patience: float = inf,
-    ) -> Flow[tuple[list[Task], int]]:
-        """One page of the list, and how many there are. Times are whole seconds in UTC+8, both ends included."""
-        query: dict[str, object] = {"page_no": page_no, "page_size": 50}
+    ) -> Flow[None]:
+        """The account's tasks, page by page as they are looked at: of the last 24 hours, or since (until) then.
+
+        They have no results and no usage; `fetch` brings those. Times are aware, both ends included. Source: Manage
+        asynchronous tasks.
+        """
+        query: dict[str, object] = {"page_no": 0, "page_size": 50}
         if since is not None:
-            query["start_time"] = since.astimezone(VENDOR_ZONE).strftime("%Y%m%d%H%M%S")
+            query["start_time"] = since.astimezone(VENDOR_ZONE).strftime(_SECOND)
         if until is not None:
-            query["end_time"] = (until + timedelta(seconds=1)).astimezone(VENDOR_ZONE).strftime("%Y%m%d%H%M%S")
+            query["end_time"] = (until + timedelta(seconds=1)).astimezone(VENDOR_ZONE).strftime(_SECOND)
         query |= {name: value for name, value in (("model_name", model), ("status", status)) if value}
-        asked = self._request("GET", "tasks", query)
-        return (yield from self._ask("the list of tasks", asked, _rows, "list", patience))
+        shown: set[str] = set()  # a task that comes in meanwhile moves others to the next page
+        for page_no in count(1):
+            query["page_no"] = page_no
+            asked = self._request("GET", "tasks", query)
+            tasks, pages = yield from self._ask("the list of tasks", asked, _rows, "list", patience)
+            for task in tasks:
+                when = task.submitted_at
+                if task.id not in shown and when and (since or when) <= when <= (until or when):
+                    shown.add(task.id)
+                    yield Found(task)
+            if page_no >= pages:
+                return
 
     def _note_submission(self, stop: BaseException, model: str, before: float) -> Flow[None]:
         """Look once, quickly, for the task of a submission that was interrupted, and say in `stop` what was found."""
@@ -248,6 +264,9 @@ class Submitting(Files):
             task = yield from self._find(model, before, TransportError("interrupted"), True, False, (0.0,), 0.0)
         except DashScopeError as error:
             stop.add_note(error.message)
+        except BaseException as again:  # twice Ctrl-C
+            again.add_note(f"a submission to {model} was under way; list() may show its task")
+            raise
         else:
             assert task is not None
             note(stop, task.id)

@@ -57,12 +57,7 @@ class Client:
         self._own = httpx.Client(trust_env=not self._protocol.is_local) if http is None else None
         self._http = self._own or http or httpx.Client()
 
-    submit, run, wait, resume = (
-        _verb(Verbs.submit),
-        _verb(Verbs.run),
-        _verb(Verbs.wait),
-        _verb(Verbs.resume),
-    )
+    submit, run, wait, resume = (_verb(Verbs.submit), _verb(Verbs.run), _verb(Verbs.wait), _verb(Verbs.resume))
     fetch, cancel, detect = _verb(Verbs.fetch), _verb(Verbs.cancel), _verb(Verbs.detect)
     upload, download = _verb(Verbs.upload), _verb(Verbs.download)
     list, wait_many = _each(Verbs.list), _each(Verbs.wait_many)

@@ -245,9 +245,9 @@ def _truncated(_wire: Wire, request: httpx.Request, answered: Answered) -> httpx
     return httpx.Response(whole.status_code, headers=whole.headers, stream=_Broken([half], cut))
 
 
-def _slow(wire: Wire, _request: httpx.Request, answered: Answered) -> httpx.Response:
+def _slow(wire: Wire, request: httpx.Request, answered: Answered) -> httpx.Response:
     def drip() -> None:
-        wire.time.seconds += 50
+        wire.time.seconds += 0.9 * request.extensions["timeout"]["read"]  # never long enough for a time-out by itself
 
     whole = answered()
     parts = [whole.content[:7], whole.content[7:14], whole.content[14:]]

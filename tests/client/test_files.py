@@ -75,9 +75,9 @@ def test_upload_sends_the_form_that_the_vendor_documents(uploads: Any, tmp_path:
         ("policy", "cG9saWN5"),
     ]
     assert [name for name, _ in form_of(sent)[3:]] == [
-        "key",
         "x-oss-object-acl",
         "x-oss-forbid-overwrite",
+        "key",
         "success_action_status",
         "x-oss-content-type",
         "file",

@@ -115,6 +115,24 @@ def test_policy_resubmit_does_not_send_beside_a_candidate_that_leaves_it_open(
     assert world.wire.count("submit") == 2
 
 
+@pytest.mark.parametrize(("seconds", "adopts"), [(0, False), (4, True)])
+def test_task_that_an_earlier_search_gave_up_is_not_taken_for_the_next(
+    world: Any, faults: dict[str, Any], seconds: float, adopts: bool
+) -> None:
+    client = world.client(patience=0)
+    world.wire.faults = {"submit": [faults["dropped after it arrived"]], "list": [faults["502"]]}
+    with pytest.raises(AmbiguousSubmissionError):
+        client.submit("wan2.6-t2v", FILM)
+    world.time.seconds += seconds
+    world.wire.faults["submit"] = [faults["dropped after it arrived" if adopts else "dropped before it arrived"]]
+
+    if adopts:
+        assert client.submit("wan2.6-t2v", FILM).id == world.task_ids()[0]
+    else:
+        with pytest.raises(AmbiguousSubmissionError, match="may be one of 1"):
+            client.submit("wan2.6-t2v", FILM)
+
+
 def test_list_that_is_no_list_is_not_an_empty_one(world: Any, faults: dict[str, Any]) -> None:
     def empty(*_: object) -> httpx.Response:
         return httpx.Response(200, json={"total": 0}, headers={"resp-start-time": "1770600000000"})

@@ -51,7 +51,7 @@ def test_task_has_aware_times_and_typed_usage() -> None:
     assert (task.id, task.status, task.model, task.request_id) == ("task-1", "SUCCEEDED", "wan2.6-t2v", "req-1")
     assert task.submitted_at == datetime(2026, 2, 9, 1, 20, 0, 123_000, UTC)
     assert task.ended_at == datetime(2026, 2, 9, 1, 22, tzinfo=UTC)
-    assert task.usage == Usage(seconds=5.0, count=1, size="1280*720", lines=720, raw=POLLED["usage"])
+    assert task.usage == Usage(seconds=5.0, number=1, size="1280*720", lines=720, raw=POLLED["usage"])
     assert task.results == ("https://example.com/film.mp4",)
     assert task.raw == POLLED
 

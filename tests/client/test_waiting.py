@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections.abc import Callable
 from itertools import pairwise
@@ -287,6 +288,21 @@ def test_turns_of_threads_are_counted_together() -> None:
     assert fastest_second(turns) <= 20
     assert sorted(turns)[0] == 0.0
     assert max(turns) == pytest.approx(199 * 1.05 / 20)
+
+
+@pytest.mark.anyio
+async def test_waits_that_wake_up_late_do_not_poll_all_at_once(world: Any) -> None:
+    """A program that was busy for seconds: every turn is over when it gets to its waits again."""
+
+    async def oversleep(seconds: float) -> None:
+        world.time.seconds = max(world.time.seconds, float(math.ceil((world.time.seconds + seconds) / 4) * 4))
+        await asyncio.sleep(0)
+
+    client = world.async_client(sleep=oversleep)
+    tasks = [await client.submit("wan2.6-t2v", FILM) for _ in range(60)]
+    await asyncio.gather(*(client.wait(task) for task in tasks))
+
+    assert fastest_second(poll_times(world)) == 20
 
 
 def test_lists_queries_and_cancellations_have_turns_of_their_own(world: Any) -> None:
