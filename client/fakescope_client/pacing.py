@@ -14,11 +14,11 @@ class Pacer:
     """Turns for the calls of one kind, first come, first served, shared by all threads and coroutines of a client."""
 
     def __init__(self, per_s: float = CALLS_PER_S) -> None:
-        self._gap_s, self._next, self._lock = 1.05 / per_s, float("-inf"), Lock()
+        self._gap_s, self._next, self._lock = 1.1 / per_s, float("-inf"), Lock()
         self._gone: deque[float] = deque(maxlen=max(1, int(per_s)))
 
     def turn(self, now: float) -> float:
-        """Take the next turn: in how many seconds it is. Turns are evenly spaced, a twentieth further than allowed."""
+        """Take the next turn: in how many seconds it is. They are evenly spaced, a tenth wider than allowed."""
         with self._lock:
             at = max(now, self._next)
             self._next = at + self._gap_s
@@ -27,8 +27,8 @@ class Pacer:
     def go(self, now: float) -> float:
         """When the turn has come: 0 to go at once, or a pause, because many woke up late and at the same time."""
         with self._lock:
-            if len(self._gone) == self._gone.maxlen and now < self._gone[0] + 1.02:
-                return self._gone[0] + 1.02 - now
+            if len(self._gone) == self._gone.maxlen and now < self._gone[0] + 1.08:
+                return self._gone[0] + 1.08 - now
             self._gone.append(now)
             return 0.0
 

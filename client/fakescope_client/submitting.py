@@ -265,6 +265,7 @@ class Submitting(Files):
         except DashScopeError as error:
             stop.add_note(error.message)
         except BaseException as again:  # twice Ctrl-C
+            self._sent.given_up[model] = self.clock()
             again.add_note(f"a submission to {model} was under way; list() may show its task")
             raise
         else:

@@ -238,6 +238,24 @@ def test_interrupt_of_a_submission_does_not_wait_for_a_server_that_is_gone(world
     assert world.wire.count("list") == 1
 
 
+def test_task_of_a_submission_that_was_interrupted_twice_is_not_taken_for_the_next(
+    world: Any, faults: dict[str, Any]
+) -> None:
+    def interrupt(_wire: Any, _request: Any, answered: Callable[[], Any]) -> Any:
+        answered()
+        raise KeyboardInterrupt
+
+    client = world.client()
+    world.wire.faults = {"submit": [interrupt], "list": [interrupt]}
+    with pytest.raises(KeyboardInterrupt) as caught:
+        client.submit("wan2.6-t2v", FILM)
+    assert "list() may show its task" in caught.value.__notes__[0]
+    world.wire.faults = {"submit": [faults["dropped before it arrived"]]}
+
+    with pytest.raises(AmbiguousSubmissionError):
+        client.submit("wan2.6-t2v", FILM)
+
+
 @pytest.mark.anyio
 async def test_cancellation_of_a_submission_finds_the_task_and_cancels_it(world: Any) -> None:
     arrived = asyncio.Event()
