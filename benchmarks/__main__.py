@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import in_process, memory, startstop, throughput
+from benchmarks import client, in_process, memory, startstop, throughput
 from benchmarks.load import has_wrk
 from benchmarks.report import Row, table
 from benchmarks.servers import CORES, OURS, pin
@@ -25,6 +25,9 @@ SUBJECTS: dict[str, Callable[[int], Iterator[Row]]] = {
     "growth": in_process.growth,
     "linear": in_process.linear,
     "life": in_process.life,
+    "import": client.imported,
+    "virtual": client.virtual,
+    "crowd": client.crowd,
 }
 NEED_WRK = ("polls", "log", "submits", "memory")
 

@@ -321,3 +321,15 @@ def _health(host: str, port: int) -> dict[str, Any] | None:
     finally:
         connection.close()
     return health if isinstance(health, dict) and {"version", "status"} <= health.keys() else None
+
+
+# -- client
+
+
+@_command.command("client", context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def _client(arguments: tuple[str, ...]) -> int:
+    """Be a client: run, submit, wait for, cancel, list and download tasks, here or at the vendor."""
+    from fakescope_client.cli import main as client_main  # deferred: nothing else needs an HTTP client
+
+    return client_main(list(arguments))

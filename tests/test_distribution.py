@@ -47,9 +47,9 @@ def test_wheel_is_for_every_platform(wheel: Path) -> None:
     assert wheel.name == f"fakescope-{__version__}-py3-none-any.whl"
 
 
-def test_wheel_holds_the_two_packages(wheel: Path) -> None:
+def test_wheel_holds_the_three_packages(wheel: Path) -> None:
     tops = {name.partition("/")[0] for name in names_in(wheel)}
-    assert tops == {"fakescope", "fakescope_contracts", f"fakescope-{__version__}.dist-info"}
+    assert tops == {"fakescope", "fakescope_client", "fakescope_contracts", f"fakescope-{__version__}.dist-info"}
 
 
 def test_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
@@ -91,7 +91,7 @@ def test_wheel_needs_no_tools_of_ours_to_run(wheel: Path) -> None:
     # People install it beside the vendor's SDK, which brings fastapi: few packages, wide ranges.
     needs = [need for need in metadata(wheel).get_all("Requires-Dist", []) if "extra ==" not in need]
     names = {re.split(r"[^\w-]", need)[0] for need in needs}
-    assert names == {"click", "httptools", "orjson", "starlette", "uvicorn", "uvloop"}
+    assert names == {"click", "httptools", "httpx", "orjson", "starlette", "uvicorn", "uvloop"}
 
 
 def test_wheel_runs_where_only_it_is_seen(wheel: Path, tmp_path: Path) -> None:

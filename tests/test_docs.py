@@ -31,8 +31,15 @@ ENGLISH = (ROOT / "README.md").read_text("utf-8")
 CHINESE = (ROOT / "README.zh-CN.md").read_text("utf-8")
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text("utf-8")
+CLIENT = (ROOT / "docs" / "client.md").read_text("utf-8")
 MODELS = (ROOT / "docs" / "models.md").read_text("utf-8")
-DOCUMENTS = {"README": ENGLISH, "README.zh-CN": CHINESE, "ARCHITECTURE": ARCHITECTURE, "CHANGELOG": CHANGELOG}
+DOCUMENTS = {
+    "client": CLIENT,
+    "README": ENGLISH,
+    "README.zh-CN": CHINESE,
+    "ARCHITECTURE": ARCHITECTURE,
+    "CHANGELOG": CHANGELOG,
+}
 IS_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="the example is for people who have curl")
@@ -76,7 +83,7 @@ def run(script: str, port: int, folder: Path) -> str:
 
 
 def test_readme_sdk_example_makes_a_film(port: int, tmp_path: Path) -> None:
-    sdk_example, _ = blocks("python")
+    sdk_example, _, _ = blocks("python")
     (tmp_path / "film.py").write_text(sdk_example)
 
     printed = run(f"{sys.executable} film.py", port, tmp_path)
@@ -84,8 +91,27 @@ def test_readme_sdk_example_makes_a_film(port: int, tmp_path: Path) -> None:
     assert printed.startswith(f"SUCCEEDED http://127.0.0.1:{port}/dashscope-result")
 
 
+def test_readme_client_example_downloads_a_film(port: int, tmp_path: Path) -> None:
+    _, client_example, _ = blocks("python")
+    (tmp_path / "boat.py").write_text(client_example)
+
+    assert run(f"{sys.executable} boat.py", port, tmp_path) == "SUCCEEDED boat.mp4\n"
+    assert (tmp_path / "boat.mp4").read_bytes()[4:8] == b"ftyp"
+
+
+def test_client_document_has_examples_that_run(port: int, tmp_path: Path) -> None:
+    film, in_process = (code for lang, code in IS_BLOCK.findall(CLIENT) if lang == "python")
+    (tmp_path / "film.py").write_text(film)
+    (tmp_path / "in_process.py").write_text(in_process)
+
+    run(f"{sys.executable} film.py", port, tmp_path)
+
+    assert (tmp_path / "boat.mp4").exists()
+    assert run(f"{sys.executable} in_process.py", port, tmp_path) == "SUCCEEDED 5.0\n"
+
+
 def test_readme_test_example_passes(tmp_path: Path) -> None:
-    _, test_example = blocks("python")
+    _, _, test_example = blocks("python")
     (tmp_path / "test_film.py").write_text(test_example)
 
     done = subprocess.run([sys.executable, "-m", "pytest", "-q"], cwd=tmp_path, capture_output=True, text=True)
@@ -145,7 +171,9 @@ def test_readme_names_commands_that_exist() -> None:
     commands = set(re.findall(r"`fakescope (\w+)", ENGLISH))
     shown = subprocess.run([sys.executable, "-m", "fakescope", "--help"], capture_output=True, text=True).stdout
 
-    assert commands == {"serve", "env", "models", "explain", "health"} | {"ready"}  # the ready line is quoted as well
+    assert commands == {"serve", "env", "models", "explain", "health", "client"} | {
+        "ready"
+    }  # the ready line is quoted as well
     assert [name for name in commands - {"ready"} if f"\n  {name} " not in shown] == []
 
 

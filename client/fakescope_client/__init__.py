@@ -1,0 +1,56 @@
+"""A small client for DashScope's asynchronous image and video API, for people who pay for what they submit.
+
+from fakescope_client import Client
+
+with Client() as client:  # DASHSCOPE_API_KEY, and DASHSCOPE_HTTP_BASE_URL if it is not Beijing
+    film = client.text_to_video("A paper boat crosses a puddle", size="1280*720")
+    client.download(film, "film.mp4")
+"""
+
+from fakescope_client.aio import AsyncClient
+from fakescope_client.core import REGIONS, OnAmbiguous, Options
+from fakescope_client.errors import (
+    AmbiguousSubmissionError,
+    AuthenticationError,
+    ContentRefusedError,
+    DashScopeError,
+    InvalidParameterError,
+    ModelNotFoundError,
+    QuotaExhaustedError,
+    TaskFailedError,
+    TaskTimeoutError,
+    TaskUnknownError,
+    ThrottledError,
+    TransportError,
+)
+from fakescope_client.files import Media
+from fakescope_client.model import Output, Refusal, Task, TaskStatus, Usage
+from fakescope_client.sync import Client
+
+__version__ = "0.1.0"
+__all__ = [
+    "REGIONS",
+    "AmbiguousSubmissionError",
+    "AsyncClient",
+    "AuthenticationError",
+    "Client",
+    "ContentRefusedError",
+    "DashScopeError",
+    "InvalidParameterError",
+    "Media",
+    "ModelNotFoundError",
+    "OnAmbiguous",
+    "Options",
+    "Output",
+    "QuotaExhaustedError",
+    "Refusal",
+    "Task",
+    "TaskFailedError",
+    "TaskStatus",
+    "TaskTimeoutError",
+    "TaskUnknownError",
+    "ThrottledError",
+    "TransportError",
+    "Usage",
+    "__version__",
+]

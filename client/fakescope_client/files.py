@@ -1,0 +1,237 @@
+"""Files of this machine: how they get into a request, and how a download becomes one."""
+
+from __future__ import annotations
+
+import os
+import re
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import unquote, urlsplit
+from zlib import crc32
+
+from fakescope_client.core import Core, Trouble
+from fakescope_client.errors import DashScopeError, InvalidParameterError, TransportError
+from fakescope_client.model import Task
+from fakescope_client.routes import takes_inline
+from fakescope_client.wire import Answer, Flow, Request
+
+File = os.PathLike[str] | bytes
+"""What is replaced by an address wherever it stands in an `input`; a string there is sent as it is."""
+Media = str | File
+"""An address (`https:`, `oss:`, `data:`), a path of this machine, or the bytes of a file."""
+
+INLINE_BYTES = 1_000_000
+"""Pictures up to this size go as `data:`. Some models take bodies of 6 MiB only (seen in logs), so several must fit."""
+
+_MAGIC = (
+    (b"\x89PNG", 0, "image/png"),
+    (b"\xff\xd8\xff", 0, "image/jpeg"),
+    (b"BM", 0, "image/bmp"),
+    (b"WEBP", 8, "image/webp"),
+    (b"ftyp", 4, "video/mp4"),
+    (b"WAVE", 8, "audio/wav"),
+    (b"ID3", 0, "audio/mpeg"),
+)
+_ENDINGS = {"image/jpeg": ".jpg", "audio/mpeg": ".mp3", "application/octet-stream": ".bin"}
+_FORM = {
+    "OSSAccessKeyId": "oss_access_key_id",
+    "Signature": "signature",
+    "policy": "policy",
+    "x-oss-object-acl": "x_oss_object_acl",
+    "x-oss-forbid-overwrite": "x_oss_forbid_overwrite",
+}
+"""Fields of an upload, and what they are called in its credential."""
+
+
+def as_media(given: Media) -> Media:
+    """An address stays one, any other string is a path. Raises FileNotFoundError before anything is sent."""
+    if isinstance(given, bytes) or (isinstance(given, str) and given.startswith(("http:", "https:", "oss:", "data:"))):
+        return given
+    if not Path(given).is_file():
+        raise FileNotFoundError(f"{given} is no file; give a path, bytes, or an address with https:, oss: or data:")
+    return Path(given)
+
+
+def media_type(file: File) -> str:
+    """By the first bytes, else by the name."""
+    if isinstance(file, bytes):
+        head, name = file[:16], ""
+    else:
+        with open(file, "rb") as opened:
+            head, name = opened.read(16), os.fspath(file)
+    from mimetypes import guess_type  # deferred: reads tables of the system
+
+    known = (kind for magic, at, kind in _MAGIC if head[at:].startswith(magic))
+    return next(known, None) or guess_type(name)[0] or "application/octet-stream"
+
+
+class Part:
+    """A download under way: a hidden file beside the target, named after the link, so that the next try goes on."""
+
+    def __init__(self, link: str, target: Path, progress: Callable[[int, int | None], object] | None) -> None:
+        self._progress, self._target = progress, target
+        self.path = target.with_name(f".{target.name}.{crc32(link.partition('?')[0].encode()):08x}.part")
+        self.size = self.path.stat().st_size if self.path.exists() else 0
+        self.total: int | None = None
+        self._file: BinaryIO | None = None
+        self._fits = False
+
+    def open(self, status: int, headers: Mapping[str, str]) -> bool:
+        """Go on where the part ends if the server does, else start over. The length is checked by `is_whole`."""
+        total, first = headers.get("content-length", ""), 0
+        if status == 206:
+            span, _, total = headers.get("content-range", "").removeprefix("bytes ").partition("/")
+            first = int(span.partition("-")[0]) if span.partition("-")[0].isdecimal() else -1
+        known = int(total) if total.isdecimal() and "content-encoding" not in headers else None
+        self._fits = status == 200 or (status == 206 and first == self.size and known == (self.total or known))
+        if not self._fits:
+            return False
+        self._file = self.path.open("ab" if first else "wb")
+        self.size, self.total = first, known
+        return True
+
+    def write(self, chunk: bytes) -> None:
+        assert self._file is not None
+        self._file.write(chunk)
+        self.size += len(chunk)
+        if self._progress is not None:
+            self._progress(self.size, self.total)
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def is_whole(self, answer: Answer) -> bool:
+        """Whether this answer brought the last of it, or says that there is no more."""
+        if answer.status == 416:
+            return bool(self.size) and answer.headers.get("content-range") == f"bytes */{self.size}"
+        return self._fits and not answer.failure and self.total in (None, self.size)
+
+    def restart(self) -> None:
+        """Forget what has come so far: it belongs to something else."""
+        self.path.unlink(missing_ok=True)
+        self.size, self.total = 0, None
+
+    def keep(self) -> Path:
+        """Give it its name, in one step: until now the target was what it had been before."""
+        os.replace(self.path, self._target)
+        return self._target
+
+
+class Files(Core):
+    """The verbs that send and bring files."""
+
+    def _resolve(self, value: object, model: str) -> Flow[Any]:
+        """The value with an address in place of every path and all bytes in it."""
+        if isinstance(value, bytes | os.PathLike):
+            size = len(value) if isinstance(value, bytes) else os.stat(value).st_size
+            kind = media_type(value)
+            if size <= INLINE_BYTES and kind.startswith("image/") and takes_inline(model):
+                content = value if isinstance(value, bytes) else Path(value).read_bytes()
+                return f"data:{kind};base64,{b64encode(content).decode()}"
+            return (yield from self.upload(value, model))
+        if isinstance(value, Mapping):
+            resolved = {}
+            for key, part in value.items():
+                resolved[key] = yield from self._resolve(part, model)
+            return resolved
+        if isinstance(value, list | tuple):
+            parts = []
+            for part in value:
+                parts += [(yield from self._resolve(part, model))]
+            return parts
+        return value
+
+    def upload(self, file: Media, model: str) -> Flow[str]:
+        """Put a file where the vendor's models find it: its address, `oss://…`, good for 48 hours and this model.
+
+        Raises OSError for the file, DashScopeError for the rest. Source: Get a temporary file URL.
+        """
+        file = Path(file) if isinstance(file, str) else file
+        kind, trouble = media_type(file), Trouble(self, "an upload")
+        ending = _ENDINGS.get(kind, "." + kind.rpartition("/")[2])
+        name = f"{crc32(file):08x}{ending}" if isinstance(file, bytes) else Path(file).name
+        asked = self._request("GET", "uploads", {"action": "getPolicy", "model": model})
+        while True:
+            policy = yield from self._ask("the credential of an upload", asked, _credential)
+            form = {field: policy[given] for field, given in _FORM.items()}
+            form |= {
+                "key": f"{policy['upload_dir']}/{name}",
+                "success_action_status": "200",
+                "x-oss-content-type": kind,
+            }
+            send = Request("POST", policy["upload_host"], 300.0, is_ours=False, form=form, file=(name, file))
+            answer: Answer = yield send
+            if 200 <= answer.status < 300 and not answer.failure:
+                return f"oss://{form['key']}"
+            error = _storage_error(answer, "an upload")
+            # An old credential, or a name that an attempt without an answer has taken: the next one helps.
+            error.retryable = error.retryable or answer.status == 409 or "expired" in error.message
+            yield from trouble.bear(error)
+
+    def download(
+        self,
+        source: Task | str,
+        to: str | os.PathLike[str],
+        *,
+        on_progress: Callable[[int, int | None], object] | None = None,
+    ) -> Flow[list[Path]]:
+        """Fetch every result of a task, or one link, and return the files, in order.
+
+        `to` is a file, or a folder if it is one, ends in a slash, or there are several results. A file appears whole
+        or not at all; what was cut off goes on where it stopped, in the next try or the next program. `on_progress`
+        is called with the bytes so far and the bytes in all, None while unknown. Raises ValueError if there is nothing
+        to fetch, InvalidParameterError if a link has expired (after 24 hours), TransportError, OSError.
+        """
+        links = source.results if isinstance(source, Task) else (source,)
+        stem = source.id if isinstance(source, Task) else ""
+        if not links:
+            raise ValueError(f"task {stem} has no results to download")
+        into_folder = len(links) > 1 or Path(to).is_dir() or os.fspath(to).endswith(("/", os.sep))
+        kept = []
+        for n, link in enumerate(links, 1):
+            name = Path(unquote(urlsplit(link).path)).name or "result"
+            if stem:
+                name = (f"{stem}-{n}" if len(links) > 1 else stem) + Path(name).suffix
+            target = Path(to) / name if into_folder else Path(to)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            kept.append((yield from self._download(link, Part(link, target, on_progress))))
+        return kept
+
+    def _download(self, link: str, part: Part) -> Flow[Path]:
+        trouble = Trouble(self, f"downloading {part.path.name}")
+        while True:
+            before = part.size
+            span = {"Range": f"bytes={before}-"} if before else {}
+            headers = {"Accept-Encoding": "identity", **span}
+            answer: Answer = yield Request("GET", link, is_ours=False, headers=headers, sink=part)
+            if part.is_whole(answer):
+                return part.keep()
+            error = _storage_error(answer, "a download")
+            if part.size > before:
+                trouble.over()
+            elif before and answer.status in (206, 416) and not answer.failure:
+                part.restart()
+                error.retryable = True
+            yield from trouble.bear(error)
+
+
+def _credential(body: dict[str, Any], _: Answer) -> dict[str, str]:
+    given = body.get("data")
+    policy = {key: str(value) for key, value in given.items()} if isinstance(given, dict) else {}
+    if missing := [field for field in (*_FORM.values(), "upload_dir", "upload_host") if not policy.get(field)]:
+        raise TransportError(f"the credential of an upload lacks {', '.join(missing)}", http_status=200)
+    return policy
+
+
+def _storage_error(answer: Answer, what: str) -> DashScopeError:
+    """What object storage says, in XML: passing if the fault is its own, final if it is the link's or the form's."""
+    text = answer.body[:2000].decode("utf-8", "replace")
+    code, message = (re.search(rf"<{tag}>(.*?)</{tag}>", text) for tag in ("Code", "Message"))
+    passing = answer.status < 400 or answer.status in (408, 429) or answer.status >= 500
+    said = answer.failure or (message[1] if message else f"HTTP {answer.status}, or less than was announced")
+    kind = TransportError if passing else InvalidParameterError
+    return kind(f"{what}: {said}", code=code[1] if code else "", http_status=answer.status)

@@ -1,0 +1,184 @@
+"""What a task looks like to a program: frozen values, made from the vendor's JSON and never broken by it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+from enum import StrEnum
+from math import isfinite
+from typing import Any, NamedTuple
+
+VENDOR_ZONE = timezone(timedelta(hours=8))
+"""Times in task answers are UTC+8 and do not say so. Source: Manage asynchronous tasks."""
+
+
+class TaskStatus(StrEnum):
+    """Where a task stands. A word that is not listed here becomes a member of its own and counts as unfinished."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELED = "CANCELED"
+    UNKNOWN = "UNKNOWN"
+
+    @classmethod
+    def _missing_(cls, value: object) -> TaskStatus:
+        member = str.__new__(cls, str(value))
+        member._name_ = member._value_ = str(value)
+        return member
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether it will never change again."""
+        return self in (TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELED, TaskStatus.UNKNOWN)
+
+
+class Usage(NamedTuple):
+    """What was billed, as far as the model says: `seconds` of video, `number` of results, size, lines (720, 1080)."""
+
+    seconds: float | None
+    number: int | None
+    size: str
+    lines: int | None
+    raw: dict[str, Any]
+
+    @classmethod
+    def parse(cls, usage: object) -> Usage:
+        raw = usage if isinstance(usage, dict) else {}
+        seconds = _number(raw, "duration", "video_duration", "output_video_duration")
+        count, lines = _number(raw, "video_count", "image_count", "output_image_count"), _number(raw, "SR")
+        size = raw.get("size")
+        return cls(seconds, _whole(count), size if isinstance(size, str) else "", _whole(lines), raw)
+
+
+class Refusal(NamedTuple):
+    """One of several results that was not made, and why."""
+
+    code: str
+    message: str
+
+
+class Output(NamedTuple):
+    """The answer of a model that answers at once. `passed`: a detection's verdict, None if there is none."""
+
+    request_id: str
+    output: dict[str, Any]
+    results: tuple[str, ...]
+    usage: Usage
+
+    @classmethod
+    def parse(cls, body: dict[str, Any]) -> Output:
+        output = body.get("output")
+        output = output if isinstance(output, dict) else {}
+        return cls(_text(body, "request_id"), output, links_in(output), Usage.parse(body.get("usage")))
+
+    @property
+    def passed(self) -> bool | None:
+        """Source: the detection models' API references: `check_pass` or `pass`; Emoji only a code or a box."""
+        verdict = self.output.get("check_pass", self.output.get("pass"))
+        if isinstance(verdict, bool):
+            return verdict
+        return False if self.output.get("code") else True if self.output.get("bbox_face") else None
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task as last seen. `results` are all links in it, whatever the model calls them, valid for 24 hours.
+
+    `refused` says which of several results were not made, `code` and `message` why a task FAILED. Times are aware.
+    `model` is known if this client submitted or listed the task; `raw` is the vendor's whole answer.
+    """
+
+    id: str
+    status: TaskStatus
+    model: str = ""
+    request_id: str = ""
+    code: str = ""
+    message: str = ""
+    submitted_at: datetime | None = None
+    scheduled_at: datetime | None = None
+    ended_at: datetime | None = None
+    results: tuple[str, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    usage: Usage = field(default=Usage(None, None, "", None, {}), repr=False)
+    raw: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def parse(cls, body: dict[str, Any], model: str = "") -> Task:
+        """From the answer to a submission or a query, or from a row of a list."""
+        output = body.get("output")
+        if not isinstance(output, dict):  # a row: flat, `status`, times in epoch milliseconds
+            output = {**body, "task_status": body.get("status"), "submit_time": body.get("gmt_create")}
+            output["scheduled_time"] = body.get("start_time")
+        entries = output.get("results")
+        refused = [e for e in entries if isinstance(e, dict) and e.get("code")] if isinstance(entries, list) else []
+        return cls(
+            id=_text(output, "task_id"),
+            status=TaskStatus(_text(output, "task_status")),
+            model=model or _text(body, "model_name"),
+            request_id=_text(body, "request_id"),
+            code=_text(output, "code"),
+            message=_text(output, "message"),
+            submitted_at=_instant(output.get("submit_time")),
+            scheduled_at=_instant(output.get("scheduled_time")),
+            ended_at=_instant(output.get("end_time")),
+            results=links_in(output),
+            refused=tuple(Refusal(_text(entry, "code"), _text(entry, "message")) for entry in refused),
+            usage=Usage.parse(body.get("usage")),
+            raw=body,
+        )
+
+    def to_json(self) -> str:
+        """One line to keep: `Task.from_json` makes an equal task of it, in this program or the next."""
+        return json.dumps({"model": self.model, "answer": self.raw}, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Task:
+        """Raises ValueError if the text is not one of ours."""
+        kept = json.loads(text)
+        if not isinstance(kept, dict) or not isinstance(kept.get("answer"), dict):
+            raise ValueError("not a task that Task.to_json wrote")
+        return cls.parse(kept["answer"], _text(kept, "model"))
+
+
+def links_in(value: object, key: str = "") -> tuple[str, ...]:
+    """Every result link: `video_url`, `results[].url`, `render_urls[]`, `choices[].message.content[].image` and kin."""
+    if isinstance(value, str):
+        is_link = key.endswith(("url", "urls")) or key in ("image", "video", "audio")
+        return (value,) if is_link and value.startswith(("http://", "https://")) else ()
+    if isinstance(value, dict):
+        return tuple(link for name, part in value.items() for link in links_in(part, str(name)))
+    if isinstance(value, list):
+        return tuple(link for part in value for link in links_in(part, key))
+    return ()
+
+
+def _instant(value: object) -> datetime | None:
+    """`YYYY-MM-DD HH:mm:ss[.SSS]` in UTC+8, or epoch milliseconds."""
+    try:
+        if isinstance(value, int | float):
+            return datetime.fromtimestamp(value / 1000, UTC)
+        return datetime.fromisoformat(str(value)).replace(tzinfo=VENDOR_ZONE) if value else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _text(of: dict[str, Any], key: str) -> str:
+    value = of.get(key)
+    return "" if value is None else str(value)
+
+
+def _number(of: dict[str, Any], *keys: str) -> float | None:
+    """The first of these that is a number, or text that reads as one: some models send `"SR": "720"`."""
+    for key in keys:
+        try:
+            return float(of[key])
+        except (KeyError, TypeError, ValueError, OverflowError):
+            continue
+    return None
+
+
+def _whole(number: float | None) -> int | None:
+    return int(number) if number is not None and isfinite(number) else None

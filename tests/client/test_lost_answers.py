@@ -1,0 +1,351 @@
+"""What becomes of a submission whose answer was lost, and who is allowed to submit meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from fakescope_client import AmbiguousSubmissionError, Task
+
+FILM = {"prompt": "A heron at dawn"}
+
+
+def submit_unseen(world: Any, model: str = "wan2.6-t2v") -> str:
+    """Another program of the same account submits."""
+    clean = world.client()
+    waiting, world.wire.faults = world.wire.faults, {}
+    task_id = clean.submit(model, FILM).id
+    world.wire.faults = waiting
+    return str(task_id)
+
+
+def lose(world: Any, faults: dict[str, Any], name: str = "dropped after it arrived", **options: Any) -> Task:
+    world.wire.faults["submit"] = [faults[name]]
+    task: Task = world.client(**options).submit("wan2.6-t2v", FILM)
+    return task
+
+
+def test_the_one_task_that_can_be_it_is_adopted(world: Any, faults: dict[str, Any]) -> None:
+    task = lose(world, faults)
+
+    assert [task.id] == world.task_ids()
+    assert task.model == "wan2.6-t2v"
+    assert task.status == "PENDING"
+
+
+def test_task_of_another_program_in_the_same_second_leaves_it_open(world: Any, faults: dict[str, Any]) -> None:
+    other = submit_unseen(world)
+
+    with pytest.raises(AmbiguousSubmissionError, match="may be one of 2") as caught:
+        lose(world, faults)
+
+    assert {task.id for task in caught.value.candidates} == set(world.task_ids()) > {other}
+    assert not caught.value.retryable
+
+
+def test_earlier_task_of_another_program_is_no_candidate(world: Any, faults: dict[str, Any]) -> None:
+    earlier = submit_unseen(world)
+    world.time.seconds += 3
+
+    task = lose(world, faults)
+
+    assert {task.id, earlier} == set(world.task_ids())
+
+
+def test_task_of_another_model_is_no_candidate(world: Any, faults: dict[str, Any]) -> None:
+    other = submit_unseen(world, "wan2.5-t2v-preview")
+
+    assert lose(world, faults).id != other
+
+
+def test_task_of_our_own_is_no_candidate(world: Any, faults: dict[str, Any]) -> None:
+    client = world.client()
+    own = client.submit("wan2.6-t2v", FILM)
+    world.wire.faults["submit"] = [faults["dropped after it arrived"]]
+
+    assert client.submit("wan2.6-t2v", FILM).id not in ("", own.id)
+
+
+def test_candidates_are_looked_for_on_every_page(world: Any, faults: dict[str, Any]) -> None:
+    client = world.client()
+    own = {client.submit("wan2.6-t2v", FILM).id for _ in range(120)}
+    world.wire.faults["submit"] = [faults["dropped after it arrived"], None]
+    lost = client.submit("wan2.6-t2v", FILM).id
+
+    assert lost not in own
+    assert world.paid() == 121
+
+
+def test_request_id_in_what_is_left_of_the_answer_settles_it(world: Any, faults: dict[str, Any]) -> None:
+    other = submit_unseen(world)
+
+    task = lose(world, faults, "cut off", on_ambiguous="raise")
+
+    assert {task.id, other} == set(world.task_ids())
+
+
+def test_policy_raise_shows_the_candidate_and_adopts_nothing(world: Any, faults: dict[str, Any]) -> None:
+    with pytest.raises(AmbiguousSubmissionError) as caught:
+        lose(world, faults, on_ambiguous="raise")
+
+    assert [task.id for task in caught.value.candidates] == world.task_ids()
+
+
+def test_policy_resubmit_sends_three_times_at_most(world: Any, faults: dict[str, Any]) -> None:
+    world.wire.faults["submit"] = [faults["dropped before it arrived"]] * 9
+
+    with pytest.raises(AmbiguousSubmissionError, match="not listed"):
+        world.client(on_ambiguous="resubmit").submit("wan2.6-t2v", FILM)
+
+    assert world.wire.count("submit") == 3
+
+
+def test_policy_resubmit_does_not_send_beside_a_candidate_that_leaves_it_open(
+    world: Any, faults: dict[str, Any]
+) -> None:
+    submit_unseen(world)
+
+    with pytest.raises(AmbiguousSubmissionError):
+        lose(world, faults, on_ambiguous="resubmit")
+
+    assert world.wire.count("submit") == 2
+
+
+@pytest.mark.parametrize(("seconds", "adopts"), [(0, False), (4, True)])
+def test_task_that_an_earlier_search_gave_up_is_not_taken_for_the_next(
+    world: Any, faults: dict[str, Any], seconds: float, adopts: bool
+) -> None:
+    client = world.client(patience=0)
+    world.wire.faults = {"submit": [faults["dropped after it arrived"]], "list": [faults["502"]]}
+    with pytest.raises(AmbiguousSubmissionError):
+        client.submit("wan2.6-t2v", FILM)
+    world.time.seconds += seconds
+    world.wire.faults["submit"] = [faults["dropped after it arrived" if adopts else "dropped before it arrived"]]
+
+    if adopts:
+        assert client.submit("wan2.6-t2v", FILM).id == world.task_ids()[0]
+    else:
+        with pytest.raises(AmbiguousSubmissionError, match="may be one of 1"):
+            client.submit("wan2.6-t2v", FILM)
+
+
+def test_list_that_is_no_list_is_not_an_empty_one(world: Any, faults: dict[str, Any]) -> None:
+    def empty(*_: object) -> httpx.Response:
+        return httpx.Response(200, json={"total": 0}, headers={"resp-start-time": "1770600000000"})
+
+    world.wire.faults = {"submit": [faults["dropped after it arrived"]], "list": [None, *[empty] * 99]}
+
+    with pytest.raises(AmbiguousSubmissionError, match="could not be looked for"):
+        world.client(on_ambiguous="resubmit").submit("wan2.6-t2v", FILM)
+
+    assert world.paid() == 1
+
+
+def test_list_that_does_not_say_the_time_settles_nothing(world: Any, faults: dict[str, Any]) -> None:
+    timeless = [lambda *_: httpx.Response(200, json={"data": []})] * 99
+    world.wire.faults = {"submit": [faults["dropped after it arrived"]], "list": timeless}
+
+    with pytest.raises(AmbiguousSubmissionError, match="what time it is"):
+        world.client().submit("wan2.6-t2v", FILM)
+
+
+def test_clock_of_this_machine_does_not_matter(world: Any, faults: dict[str, Any]) -> None:
+    world.ask("PUT", "/_fakescope/clock", b'{"action":"advance","seconds":86400000}')
+
+    assert lose(world, faults).id in world.task_ids()
+
+
+def test_refusal_is_not_looked_into(world: Any) -> None:
+    client = world.client(key="sk-fake-denied")
+
+    with pytest.raises(Exception, match="Model access denied"):
+        client.submit("wan2.6-t2v", FILM)
+
+    assert (world.wire.count("submit"), world.wire.count("list")) == (1, 0)
+
+
+def test_throttled_submission_is_given_up_when_patience_ends(make_world: Callable[..., Any]) -> None:
+    world = make_world(limits=True)
+    client = world.client(key="sk-fake-throttled", patience=20)
+
+    with pytest.raises(Exception, match="rate limit"):
+        client.submit("wan2.6-t2v", FILM)
+
+    assert 10 < world.time.seconds <= 20
+
+
+def test_throttled_submissions_get_through_one_after_the_other(make_world: Callable[..., Any]) -> None:
+    world = make_world(limits=True)
+    client = world.client()
+
+    tasks = {client.submit("wan2.6-t2v", FILM).id for _ in range(12)}  # five a second are let in
+
+    assert tasks == set(world.task_ids())
+
+
+# -- interrupted
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_interrupt_of_a_submission_says_what_is_known(world: Any, arrives: bool) -> None:
+    def interrupt(_wire: Any, _request: Any, answered: Callable[[], Any]) -> Any:
+        if arrives:
+            answered()
+        raise KeyboardInterrupt
+
+    world.wire.faults["submit"] = [interrupt]
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        world.client().run("wan2.6-t2v", FILM)
+
+    (note,) = caught.value.__notes__
+    if arrives:
+        assert [vars(caught.value)["task_id"]] == world.task_ids()
+        assert world.task_ids()[0] in note
+    else:
+        assert "task_id" not in vars(caught.value)
+        assert "not listed" in note
+
+
+def test_interrupt_while_looking_says_what_is_known(world: Any, faults: dict[str, Any]) -> None:
+    def sleep(seconds: float) -> None:
+        if seconds == 0.5:
+            raise KeyboardInterrupt
+        world.time.sleep(seconds)
+
+    world.wire.faults["submit"] = [faults["dropped after it arrived"]]
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        world.client(sleep=sleep).submit("wan2.6-t2v", FILM)
+
+    assert [vars(caught.value)["task_id"]] == world.task_ids()
+
+
+def test_interrupt_of_a_submission_does_not_wait_for_a_server_that_is_gone(world: Any, faults: dict[str, Any]) -> None:
+    def interrupt(*_: object) -> httpx.Response:
+        raise KeyboardInterrupt
+
+    world.wire.faults = {"submit": [interrupt], "list": [faults["connection refused"]] * 99}
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        world.client().submit("wan2.6-t2v", FILM)
+
+    assert "could not be looked for" in caught.value.__notes__[0]
+    assert world.wire.count("list") == 1
+
+
+def test_task_of_a_submission_that_was_interrupted_twice_is_not_taken_for_the_next(
+    world: Any, faults: dict[str, Any]
+) -> None:
+    def interrupt(_wire: Any, _request: Any, answered: Callable[[], Any]) -> Any:
+        answered()
+        raise KeyboardInterrupt
+
+    client = world.client()
+    world.wire.faults = {"submit": [interrupt], "list": [interrupt]}
+    with pytest.raises(KeyboardInterrupt) as caught:
+        client.submit("wan2.6-t2v", FILM)
+    assert "list() may show its task" in caught.value.__notes__[0]
+    world.wire.faults = {"submit": [faults["dropped before it arrived"]]}
+
+    with pytest.raises(AmbiguousSubmissionError):
+        client.submit("wan2.6-t2v", FILM)
+
+
+@pytest.mark.anyio
+async def test_cancellation_of_a_submission_finds_the_task_and_cancels_it(world: Any) -> None:
+    arrived = asyncio.Event()
+
+    async def stall(request: httpx.Request) -> None:
+        if request.method == "POST" and not arrived.is_set():
+            world.wire.deliver(request, request.content)
+            arrived.set()
+            await asyncio.Event().wait()
+
+    world.wire.gate = stall
+    running = asyncio.create_task(world.async_client().run("wan2.6-t2v", FILM, cancel_on_interrupt=True))
+    await arrived.wait()
+    running.cancel()
+
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await running
+
+    assert [vars(caught.value)["task_id"]] == world.task_ids()
+    assert [task["status"] for task in world.tasks()] == ["CANCELED"]
+
+
+# -- several at once
+
+
+class Stalls:
+    """Holds submissions back until they are let go, in order."""
+
+    def __init__(self) -> None:
+        self.waiting: list[asyncio.Event] = []
+
+    async def __call__(self, request: httpx.Request) -> None:
+        if request.method == "POST":
+            self.waiting.append(asyncio.Event())
+            await self.waiting[-1].wait()
+
+
+async def turns(count: int = 50) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.anyio
+async def test_search_waits_for_submissions_under_way(world: Any, faults: dict[str, Any]) -> None:
+    world.wire.gate = stalls = Stalls()
+    world.wire.faults["submit"] = [faults["dropped after it arrived"]]
+    client = world.async_client()
+    lost = asyncio.create_task(client.submit("wan2.6-t2v", FILM))
+    await turns()
+    other = asyncio.create_task(client.submit("wan2.6-t2v", FILM))
+    await turns()
+
+    stalls.waiting[0].set()
+    await turns()
+    assert world.wire.count("list") == 0
+    stalls.waiting[1].set()
+
+    assert {(await lost).id, (await other).id} == set(world.task_ids())
+    assert world.paid() == 2
+
+
+@pytest.mark.anyio
+async def test_nobody_submits_the_model_during_a_search(world: Any, faults: dict[str, Any]) -> None:
+    world.wire.faults["submit"] = [faults["dropped after it arrived"]]
+    client = world.async_client()
+    lost = asyncio.create_task(client.submit("wan2.6-t2v", FILM))
+    while not world.wire.count("submit"):
+        await asyncio.sleep(0)
+
+    second, third = await asyncio.gather(client.submit("wan2.6-t2v", FILM), client.submit("wan2.5-t2v-preview", FILM))
+
+    assert len({(await lost).id, second.id, third.id}) == 3
+    phases = [exchange.phase for exchange in world.wire.exchanges]
+    assert (phases[-2:], phases.count("submit")) == (["list", "submit"], 3)
+    assert b'"wan2.6-t2v"' in world.wire.exchanges[-1].body
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("second_fault", ["dropped after it arrived", "dropped before it arrived"])
+async def test_two_lost_at_once_are_told_apart_by_nobody(world: Any, faults: dict[str, Any], second_fault: str) -> None:
+    world.wire.gate = stalls = Stalls()
+    world.wire.faults["submit"] = [faults["dropped after it arrived"], faults[second_fault]]
+    client = world.async_client()
+    both = [asyncio.create_task(client.submit("wan2.6-t2v", FILM)) for _ in range(2)]
+    await turns()
+    for stalled in stalls.waiting:
+        stalled.set()
+
+    first, second = await asyncio.gather(*both, return_exceptions=True)
+
+    assert isinstance(first, AmbiguousSubmissionError)
+    assert isinstance(second, AmbiguousSubmissionError)
+    assert [{task.id for task in error.candidates} for error in (first, second)] == [set(world.task_ids())] * 2
