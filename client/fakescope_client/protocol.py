@@ -179,7 +179,7 @@ class Protocol(Submitting):
 
     def _canceled(self, answer: Answer) -> None:
         """Source: Manage asynchronous tasks, Cancel: success is a `request_id` and nothing else."""
-        if self._read(answer) is None:
+        if "request_id" not in self._read(answer):
             raise TransportError("a cancellation was answered with something else", http_status=200)
 
     def _canceling(self, flow: Flow[Task], wanted: bool) -> Flow[Task]:
