@@ -19,7 +19,7 @@ from fakescope_client import Client
 ROOT = Path(__file__).parents[2]
 KEY = "sk-fake-secret-0815"
 FILM = "A heron at dawn"
-WATCHED_S = 1_800
+WATCHED_S = 900
 
 Trouble = tuple[str, list[str], str]
 """Whose requests meet it, what becomes of the first ones (the last word repeated, if it ends in …), and the prompt."""
@@ -31,7 +31,7 @@ ROWS: dict[str, Trouble] = {
     "a submission is answered 502, but arrived": ("submit", ["502 after"], FILM),
     "a poll is answered 429": ("poll", ["429"], FILM),
     "a poll is answered 500": ("poll", ["500"], FILM),
-    "polls are answered 503 for half an hour": ("poll", ["503"] * 2_000, FILM),
+    "polls are answered 503 for a quarter of an hour": ("poll", ["503"] * 2_000, FILM),
     "the connection breaks in a poll": ("poll", ["answered into nothing"], FILM),
     "a poll brings broken JSON": ("poll", ["half"], FILM),
     "the task does not end": ("poll", [], "[fakescope:stuck]"),
@@ -40,7 +40,7 @@ ROWS: dict[str, Trouble] = {
 
 
 class StillPolling(BaseException):
-    """Half an hour has passed; nobody is asked to watch longer."""
+    """A quarter of an hour has passed; nobody is asked to watch longer."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -119,7 +119,7 @@ def end_of(world: Any, call: Callable[[], str]) -> str:
     try:
         end = call()
     except StillPolling:
-        end = "still polling after half an hour"
+        end = "still polling after a quarter of an hour"
     except (Exception, KeyboardInterrupt) as error:
         end = f"`{type(error).__name__}`"
         told = f"{error} {vars(error)} {getattr(error, '__notes__', '')}"

@@ -133,3 +133,20 @@ def test_survived_faults_are_in_the_log(world: Any, faults: dict[str, Any], capl
     assert "submitting to wan2.6-t2v: RemoteProtocolError" in told[0]
     assert f"found its task {end.id}" in told[1]
     assert "Throttling.RateQuota: as it says (HTTP 429" in told[2]
+
+
+@pytest.mark.parametrize("seconds", [0, 30], ids=["pending", "running"])
+@pytest.mark.parametrize("name", FAULTS)
+def test_cancellation_under_fault(world: Any, faults: dict[str, Any], name: str, seconds: float) -> None:
+    client = world.client()
+    task = client.submit("wan2.6-t2v", {"prompt": "A heron at dawn [fakescope:stuck]"})
+    world.time.seconds += seconds
+    world.wire.faults["cancel"] = [faults[name]]
+
+    try:
+        done = client.cancel(task)
+    except DashScopeError as error:  # a refusal that cannot be read is one all the same
+        assert (name, error.http_status, error.task_id) == ("broken JSON", 400, task.id)  # noqa: PT017
+        done = False
+
+    assert done == (world.tasks()[0]["status"] == "CANCELED")

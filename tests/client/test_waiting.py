@@ -242,7 +242,7 @@ def test_wait_many_gives_each_task_as_it_ends(world: Any) -> None:
 
 def test_wait_many_polls_fairly_and_not_too_fast(world: Any) -> None:
     client = world.client()
-    tasks = [client.submit("wan2.6-t2v", FILM) for _ in range(60)]
+    tasks = [client.submit("wan2.6-t2v", {"prompt": "[fakescope:seconds=40]"}) for _ in range(60)]
     ended = list(client.wait_many(tasks))
 
     polls = [exchange for exchange in world.wire.exchanges if exchange.phase == "poll"]
@@ -299,7 +299,7 @@ async def test_waits_that_wake_up_late_do_not_poll_all_at_once(world: Any) -> No
         await asyncio.sleep(0)
 
     client = world.async_client(sleep=oversleep)
-    tasks = [await client.submit("wan2.6-t2v", FILM) for _ in range(60)]
+    tasks = [await client.submit("wan2.6-t2v", {"prompt": "[fakescope:seconds=40]"}) for _ in range(60)]
     await asyncio.gather(*(client.wait(task) for task in tasks))
 
     assert fastest_second(poll_times(world)) == 20
