@@ -9,6 +9,8 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -90,7 +92,36 @@ def _flags(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.group(name="fakescope", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+_ELSEWHERE = {
+    "cassette": "fakescope.cassette_commands",
+    "contract": "fakescope_contracts.command",
+    "drift": "fakescope_contracts.command",
+    "record": "fakescope.cassette_commands",
+    "replay": "fakescope.cassette_commands",
+}
+"""Commands that live in a module of their own, and under their own name in it: loaded when they are asked for."""
+
+
+class _Group(click.Group):
+    """All commands; those of other modules are found by their names, so that `fakescope serve` does not load them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *(name for name, at in _ELSEWHERE.items() if _is_there(at))])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if (at := _ELSEWHERE.get(cmd_name)) is None or not _is_there(at):
+            return super().get_command(ctx, cmd_name)
+        command: click.Command = getattr(import_module(at), cmd_name)
+        return command
+
+
+def _is_there(module: str) -> bool:
+    return find_spec(module) is not None
+
+
+@click.group(
+    cls=_Group, name="fakescope", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120}
+)
 @click.version_option(__version__, message="%(version)s")
 def _command() -> None:
     """A simulator of DashScope's asynchronous image and video API: no key, no cost, and time that you control.
