@@ -93,11 +93,12 @@ def _flags(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _ELSEWHERE = {
-    "cassette": "fakescope.cassette_commands",
+    "cassette": "fakescope.commands.cassette",
     "contract": "fakescope_contracts.command",
     "drift": "fakescope_contracts.command",
-    "record": "fakescope.cassette_commands",
-    "replay": "fakescope.cassette_commands",
+    "openapi": "fakescope.commands.openapi",
+    "record": "fakescope.commands.record",
+    "replay": "fakescope.commands.replay",
 }
 """Commands that live in a module of their own, and under their own name in it: loaded when they are asked for."""
 
