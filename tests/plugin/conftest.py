@@ -1,0 +1,158 @@
+"""Every client that a cassette is to catch, each making one film, and a simulator that ends tasks at their first poll."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import aiohttp
+import dashscope
+import httpx
+import pytest
+import requests
+from dashscope.aigc.video_synthesis import AioVideoSynthesis
+
+import fakescope_client
+
+MODEL = "wan2.6-t2v"
+SUBMIT = "/services/aigc/video-generation/video-synthesis"
+
+
+class Film(NamedTuple):
+    """What a client got: how the task ended, the prompt that its answer repeats, and the link."""
+
+    status: str
+    prompt: str
+    url: str
+
+
+def film_of(answer: Any) -> Film:
+    output = answer["output"]
+    return Film(output["task_status"], output["orig_prompt"], output["video_url"])
+
+
+def headers(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}", "X-DashScope-Async": "enable"}
+
+
+def body(prompt: str) -> dict[str, Any]:
+    return {"model": MODEL, "input": {"prompt": prompt}}
+
+
+def by_our_client(base: str, key: str, prompt: str) -> Film:
+    with fakescope_client.Client(key, base_url=base) as client:
+        return film_of(client.text_to_video(prompt, model=MODEL).raw)
+
+
+def by_our_async_client(base: str, key: str, prompt: str) -> Film:
+    async def run() -> Film:
+        async with fakescope_client.AsyncClient(key, base_url=base) as client:
+            return film_of((await client.text_to_video(prompt, model=MODEL)).raw)
+
+    return asyncio.run(run())
+
+
+def by_sdk(base: str, key: str, prompt: str) -> Film:
+    video: Any = dashscope.VideoSynthesis
+    return film_of(video.call(MODEL, prompt, api_key=key, base_address=base))
+
+
+def by_sdk_asyncio(base: str, key: str, prompt: str) -> Film:
+    async def run() -> Film:
+        video: Any = AioVideoSynthesis
+        try:
+            return film_of(await video.call(MODEL, prompt, api_key=key, base_address=base))
+        finally:
+            close: Any = dashscope.close_shared_aio_session
+            await close()
+
+    return asyncio.run(run())
+
+
+def by_sdk_client(base: str, key: str, prompt: str) -> Film:
+    with dashscope.Client(base_url=base, api_key=key) as client:
+        job: Any = client.videos.jobs.create(model=MODEL, prompt=prompt)
+        done: Any = client.videos.jobs.wait(job.task_id)
+        return Film(done.status, done.output["orig_prompt"], done.video_url)
+
+
+def by_sdk_async_client(base: str, key: str, prompt: str) -> Film:
+    async def run() -> Film:
+        async with dashscope.AsyncClient(base_url=base, api_key=key) as client:
+            job: Any = await client.videos.jobs.create(model=MODEL, prompt=prompt)
+            done: Any = await client.videos.jobs.wait(job.task_id)
+            return Film(done.status, done.output["orig_prompt"], done.video_url)
+
+    return asyncio.run(run())
+
+
+def by_httpx(base: str, key: str, prompt: str) -> Film:
+    with httpx.Client(headers=headers(key), trust_env=False) as client:
+        task = client.post(base + SUBMIT, json=body(prompt)).json()["output"]["task_id"]
+        return film_of(client.get(f"{base}/tasks/{task}").json())
+
+
+def by_httpx_asyncio(base: str, key: str, prompt: str) -> Film:
+    async def run() -> Film:
+        async with httpx.AsyncClient(headers=headers(key), trust_env=False) as client:
+            task = (await client.post(base + SUBMIT, json=body(prompt))).json()["output"]["task_id"]
+            return film_of((await client.get(f"{base}/tasks/{task}")).json())
+
+    return asyncio.run(run())
+
+
+def by_requests(base: str, key: str, prompt: str) -> Film:
+    with requests.Session() as session:
+        session.headers.update(headers(key))
+        task = session.post(base + SUBMIT, json=body(prompt), timeout=5).json()["output"]["task_id"]
+        return film_of(session.get(f"{base}/tasks/{task}", timeout=5).json())
+
+
+def by_aiohttp(base: str, key: str, prompt: str) -> Film:
+    async def run() -> Film:
+        async with aiohttp.ClientSession(headers=headers(key)) as session:
+            async with session.post(base + SUBMIT, json=body(prompt)) as response:
+                task = (await response.json())["output"]["task_id"]
+            async with session.get(f"{base}/tasks/{task}") as response:
+                return film_of(await response.json())
+
+    return asyncio.run(run())
+
+
+MakeFilm = Callable[[str, str, str], Film]
+CLIENTS: dict[str, MakeFilm] = {
+    "our client": by_our_client,
+    "our client, asyncio": by_our_async_client,
+    "SDK, classic": by_sdk,
+    "SDK, asyncio": by_sdk_asyncio,
+    "SDK, Client": by_sdk_client,
+    "SDK, AsyncClient": by_sdk_async_client,
+    "httpx": by_httpx,
+    "httpx, asyncio": by_httpx_asyncio,
+    "requests": by_requests,
+    "aiohttp": by_aiohttp,
+}
+
+
+@pytest.fixture(params=CLIENTS)
+def make_film(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeFilm]:
+    """`make_film(base, key, prompt)`, by every client in turn."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    yield CLIENTS[request.param]
+    dashscope.close_shared_sync_session()
+
+
+@pytest.fixture(scope="session")
+def base(start_server: Callable[..., Any]) -> str:
+    """A simulator whose tasks end at once: no client waits."""
+    return str(start_server("--speed", "max", "--no-limits").base)
+
+
+@pytest.fixture
+def nowhere() -> Iterator[str]:
+    """A base address on which nobody listens: whatever goes out is refused."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}/api/v1"

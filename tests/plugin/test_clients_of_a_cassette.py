@@ -1,0 +1,53 @@
+"""A cassette catches every client: what one has recorded, each of them gets again, and nothing goes out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakescope.recording.session import use_cassette
+
+KEY = "sk-fake-recorded"
+
+
+def test_what_a_client_records_it_gets_again(make_film: Any, base: str, nowhere: str, tmp_path: Path) -> None:
+    with use_cassette(tmp_path / "film.yaml", record_mode="once"):
+        recorded = make_film(base, KEY, "a cat")
+
+    with use_cassette(tmp_path / "film.yaml"):
+        replayed = make_film(nowhere, "sk-fake-other", "a cat")
+
+    assert (recorded.status, recorded.prompt) == ("SUCCEEDED", "a cat")
+    assert replayed[:2] == recorded[:2]
+    assert replayed.url.partition("?")[0] == recorded.url.partition("?")[0]
+
+
+@pytest.fixture(scope="module")
+def recorded_by_sdk(base: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import dashscope
+
+    path = tmp_path_factory.mktemp("cassettes") / "sdk.yaml"
+    video: Any = dashscope.VideoSynthesis
+    with pytest.MonkeyPatch.context() as patch, use_cassette(path, record_mode="once"):
+        patch.setenv("NO_PROXY", "127.0.0.1")
+        video.call("wan2.6-t2v", "a cat", api_key=KEY, base_address=base)
+    dashscope.close_shared_sync_session()
+    return path
+
+
+def test_what_the_sdk_recorded_every_client_gets(make_film: Any, nowhere: str, recorded_by_sdk: Path) -> None:
+    with use_cassette(recorded_by_sdk) as session:
+        film = make_film(nowhere, KEY, "a cat")
+
+    assert (film.status, film.prompt) == ("SUCCEEDED", "a cat")
+    assert session.unused() == ()
+
+
+def test_another_prompt_is_refused_to_every_client(make_film: Any, nowhere: str, recorded_by_sdk: Path) -> None:
+    with use_cassette(recorded_by_sdk) as session, pytest.raises(Exception, match="input.prompt") as refused:
+        make_film(nowhere, KEY, "a dog")
+
+    assert "recorded 'a cat', sent 'a dog'" in str(refused.value)
+    assert len(session.misses) == 1
