@@ -136,7 +136,7 @@ def _path(node: pytest.Item, name: str | None, folder: str | None) -> Path:
 
 
 def _file_name(test: str) -> str:
-    """A name that every file system takes. What is lost is made up for by a digest, so that no two tests share a file."""
+    """A name that every file system takes. A digest makes up for what it loses: no two tests share a file."""
     plain = re.sub(r"[^\w.\[\], =+-]", "-", test)
     if plain == test and len(test.encode()) <= 200:
         return test

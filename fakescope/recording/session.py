@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from fakescope._version import __version__
 from fakescope.clock import MAX_RATE, REAL, Clock, ClockSetting, Instant, SystemClock, command, now_at
 from fakescope.errors import CassetteError, SettingsError
-from fakescope.recording.exchange import Basis, Cassette, Exchange, Headers, Provenance, Request, Response
+from fakescope.recording.exchange import Basis, Cassette, Exchange, Provenance, Request, Response
 from fakescope.recording.files import load, save
 from fakescope.recording.matching import meaning_of
 from fakescope.recording.misses import NotRecordedError
@@ -31,6 +31,13 @@ __all__ = ["MODES", "Options", "RecordMode", "Session", "options", "use_cassette
 
 RecordMode = Literal["none", "once", "new_episodes", "all", "rewrite"]
 MODES: tuple[RecordMode, ...] = get_args(RecordMode)
+
+
+_ALLOWED: Mapping[str, tuple[str, ...]] = {
+    "record_mode": MODES,
+    "replay": ("time", "polls"),
+    "media": ("keep", "describe", "drop"),
+}
 
 
 class Options(NamedTuple):
@@ -55,9 +62,9 @@ def options(given: Mapping[str, Any]) -> Options:
     for name in given:
         if name not in Options._fields:
             near = get_close_matches(str(name), Options._fields, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = f"; did you mean {near[0]!r}?" if near else "."
             raise SettingsError(f"{name!r} is no option of a cassette{hint} There are {', '.join(Options._fields)}")
-    for name, allowed in (("record_mode", MODES), ("replay", ("time", "polls")), ("media", ("keep", "describe", "drop"))):
+    for name, allowed in _ALLOWED.items():
         if name in given and given[name] not in allowed:
             raise SettingsError(f"{name} is {given[name]!r}; it can be {', '.join(allowed)}")
     speed = given.get("speed", Options().speed)
@@ -186,18 +193,15 @@ def _provenance(exchanges: tuple[Exchange, ...], began: Instant) -> Provenance:
     asked = [exchange for exchange in exchanges if "/api/v1/" in exchange.request.url]
     basis: Basis = "seen" if asked and all(map(_is_of_the_vendor, asked)) else "simulated"
     versions = {"fakescope": __version__, "vcrpy": version("vcrpy")}
-    return Provenance(basis, day, _header(exchanges[0].request.headers, "user-agent"), versions)
+    client = next((value for name, value in exchanges[0].request.headers if name.lower() == "user-agent"), "")
+    return Provenance(basis, day, client.partition(" ")[0].rstrip(";"), versions)
 
 
 def _is_of_the_vendor(exchange: Exchange) -> bool:
-    """Only the vendor's own hosts over TLS count; our simulator says what it is even where it is called by such a name."""
+    """Only the vendor's own hosts over TLS count; a simulator or a replay says what it is, whatever name it has."""
     url = urlsplit(exchange.request.url)
     is_ours = any(name.lower().startswith("x-fakescope-") for name, _ in exchange.response.headers)
     return url.scheme == "https" and (url.hostname or "").endswith(".aliyuncs.com") and not is_ours
-
-
-def _header(headers: Headers, name: str) -> str:
-    return next((value for key, value in headers if key.lower() == name), "")
 
 
 def _claimed(path: Path) -> Path:

@@ -46,6 +46,8 @@ class NoRecordingError(NotRecordedError, CannotOverwriteExistingCassetteExceptio
         chosen, there = cassette.session.options, cassette.session.path.exists()
         where = f"{cassette.session.path}{'' if there else ', which is not there'}; record mode {chosen.record_mode}"
         self.lines = (*miss.lines, f"The cassette is {where}.")
+        if (first := cassette.session.misses[0]) is not miss:  # a client that goes on after the first shows the last
+            self.lines += ("Before it, there was no answer either:", *(f"  {line}" for line in first.lines))
         self.cassette, self.failed_request = cassette, request
         Exception.__init__(self, "\n".join(self.lines))
 
@@ -63,13 +65,15 @@ class SessionCassette(VcrCassette):  # type: ignore[misc]
         self.session = session
 
     def can_play_response_for(self, request: Any) -> bool:
-        """Whether there is an answer. If there is none and none may be fetched, here is where the client hears of it."""
+        """Whether there is an answer. Raises NoRecordingError if there is none and none may be fetched."""
         return self._settled(request) is not None
 
     def play_response(self, request: Any) -> dict[str, Any]:
         response = self._settled(request)
         if response is None:  # a redirect that aiohttp follows to an address we do not have
-            raise CassetteError(f"{request.method} {request.uri} is to go out, and a replayed redirect cannot lead there")
+            raise CassetteError(
+                f"{request.method} {request.uri} is to go out, and a replayed redirect cannot lead there"
+            )
         return _told(response, of=request)
 
     def _settled(self, request: Any) -> Response | None:
@@ -102,9 +106,6 @@ class SessionCassette(VcrCassette):  # type: ignore[misc]
 
     def _save(self, force: bool = False) -> None:
         """Nothing to save: VCR.py would do it before its patches are gone, and leave them if it fails."""
-
-    def __len__(self) -> int:
-        return len(self.session.exchanges)
 
 
 @contextmanager
@@ -145,7 +146,7 @@ def _left_alone() -> Iterator[tuple[type, str, Any]]:
 
 def _request(sent: Any) -> Request:
     headers = tuple((_text(name), _text(value)) for name, value in sent.headers.items())
-    return Request(sent.method, sent.uri, headers, _body(sent, dict((n.lower(), v) for n, v in headers)))
+    return Request(sent.method, sent.uri, headers, _body(sent, {n.lower(): v for n, v in headers}))
 
 
 def _body(sent: Any, headers: Mapping[str, str]) -> bytes:

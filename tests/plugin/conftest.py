@@ -1,10 +1,11 @@
-"""Every client that a cassette is to catch, each making one film, and a simulator that ends tasks at their first poll."""
+"""Every client that a cassette is to catch, each making one film, and a simulator whose tasks end at once."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -54,21 +55,32 @@ def by_our_async_client(base: str, key: str, prompt: str) -> Film:
     return asyncio.run(run())
 
 
+@contextmanager
+def sdk_at(base: str) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NO_PROXY", "127.0.0.1")  # the SDK asks a proxy for 127.0.0.1, too
+        patch.setattr(dashscope, "base_http_api_url", base)
+        yield
+    dashscope.close_shared_sync_session()
+
+
 def by_sdk(base: str, key: str, prompt: str) -> Film:
     video: Any = dashscope.VideoSynthesis
-    return film_of(video.call(MODEL, prompt, api_key=key, base_address=base))
+    with sdk_at(base):
+        return film_of(video.call(MODEL, prompt, api_key=key))
 
 
 def by_sdk_asyncio(base: str, key: str, prompt: str) -> Film:
     async def run() -> Film:
         video: Any = AioVideoSynthesis
         try:
-            return film_of(await video.call(MODEL, prompt, api_key=key, base_address=base))
+            return film_of(await video.call(MODEL, prompt, api_key=key))
         finally:
             close: Any = dashscope.close_shared_aio_session
             await close()
 
-    return asyncio.run(run())
+    with sdk_at(base):
+        return asyncio.run(run())
 
 
 def by_sdk_client(base: str, key: str, prompt: str) -> Film:
@@ -137,11 +149,14 @@ CLIENTS: dict[str, MakeFilm] = {
 
 
 @pytest.fixture(params=CLIENTS)
-def make_film(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeFilm]:
+def make_film(request: pytest.FixtureRequest) -> MakeFilm:
     """`make_film(base, key, prompt)`, by every client in turn."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    yield CLIENTS[request.param]
-    dashscope.close_shared_sync_session()
+    return CLIENTS[request.param]
+
+
+@pytest.fixture(scope="session")
+def make_film_by_sdk() -> MakeFilm:
+    return by_sdk
 
 
 @pytest.fixture(scope="session")
@@ -156,3 +171,8 @@ def nowhere() -> Iterator[str]:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{taken.getsockname()[1]}/api/v1"
+
+
+@pytest.fixture
+def submit_path() -> str:
+    return SUBMIT
