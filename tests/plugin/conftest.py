@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -13,6 +14,7 @@ import dashscope
 import httpx
 import pytest
 import requests
+import vcr  # type: ignore[import-untyped]
 from dashscope.aigc.video_synthesis import AioVideoSynthesis
 
 import fakescope_client
@@ -176,3 +178,33 @@ def nowhere() -> Iterator[str]:
 @pytest.fixture
 def submit_path() -> str:
     return SUBMIT
+
+
+class Recorded(NamedTuple):
+    """A cassette as users of VCR.py have it: one film by the SDK, and how the task stood at each of its four polls."""
+
+    path: Path
+    prompt: str
+    statuses: tuple[str, ...]
+
+
+@pytest.fixture(scope="session")
+def plain(start_server: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    base = str(start_server("--speed", "1", "--no-limits").base)
+    clock = base.replace("127.0.0.1", "localhost").replace("/api/v1", "/_fakescope/clock")
+    path, prompt = tmp_path_factory.mktemp("plain") / "plain.yaml", "a cat [fakescope:seconds=100]"
+    video: Any = dashscope.VideoSynthesis
+    statuses = []
+    with sdk_at(base), vcr.use_cassette(str(path), ignore_hosts=["localhost"]):
+
+        def order(action: str, **values: float) -> None:
+            owner = {"Authorization": "Bearer sk-fake-plain"}
+            httpx.put(clock, json={"action": action, **values}, headers=owner, trust_env=False).raise_for_status()
+
+        order("freeze")
+        task = video.async_call(MODEL, prompt, api_key="sk-fake-plain")
+        for seconds in (0, 11, 50, 50):  # it waits at most 10 s and runs for 100
+            order("advance", seconds=seconds)
+            statuses.append(video.fetch(task, api_key="sk-fake-plain").output.task_status)
+    assert statuses == ["PENDING", "RUNNING", "RUNNING", "SUCCEEDED"]
+    return Recorded(path, prompt, tuple(statuses))

@@ -35,7 +35,11 @@ LINK = (
 )
 BODY = {
     "model": "wan2.6-i2v",
-    "input": {"prompt": f"a cat; api_key={PLANTED['key in the body']}", "img_url": LINK, "api_key": PLANTED["key in the body"]},
+    "input": {
+        "prompt": f"a cat; api_key={PLANTED['key in the body']}",
+        "img_url": LINK,
+        "api_key": PLANTED["key in the body"],
+    },
     "parameters": {"mask": f"data:image/png;base64,{IMAGE}", "uid": PLANTED["account"]},
 }
 HEADERS = {
