@@ -73,7 +73,7 @@ def options(given: Mapping[str, Any]) -> Options:
     if isinstance(speed, bool) or not isinstance(speed, int | float) or not (speed == inf or 0 <= speed <= MAX_RATE):
         raise SettingsError(f"speed is {speed!r}; it can be a number from 0 to {MAX_RATE}, or 'max'")
     hosts = given.get("ignore_hosts", ())
-    if isinstance(hosts, str) or not all(isinstance(host, str) for host in hosts):
+    if not isinstance(hosts, list | tuple | set) or not all(isinstance(host, str) for host in hosts):
         raise SettingsError(f"ignore_hosts is {hosts!r}; it can be a list of host names")
     return Options(**{**given, "speed": float(speed), "ignore_hosts": tuple(hosts)})
 
@@ -225,8 +225,8 @@ def use_cassette(path: str | os.PathLike[str], **chosen: Any) -> Iterator[Sessio
     >>> with use_cassette("cat.yaml", record_mode="once"):          # doctest: +SKIP
     ...     answer = VideoSynthesis.call("wan2.6-t2v", "a cat")
 
-    Also a decorator of ordinary functions. Raises CassetteError and, for a choice that is none, SettingsError; what a
-    request that nothing answers raises in its client is a CassetteError, too.
+    Also a decorator of ordinary functions. Raises CassetteError and, for a choice that is none, SettingsError. A
+    request that nothing answers raises NotRecordedError in its client.
     """
     try:
         from fakescope.recording.vcr import intercepted  # deferred: an extra
