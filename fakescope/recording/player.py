@@ -20,6 +20,7 @@ from fakescope.ids import IdSource, request_id_of
 from fakescope.recording.exchange import Cassette, Request, Response
 from fakescope.recording.matching import Meaning, agree, meaning_of
 from fakescope.recording.misses import NotRecordedError, no_part, no_recording, no_task, told
+from fakescope.recording.redaction import as_recorded
 from fakescope.recording.timelines import TERMINAL, Recording, Said, Timeline, library_of
 
 __all__ = ["FILES", "By", "Player", "Unused"]
@@ -100,7 +101,7 @@ class Player:
         try:
             if meaning.kind == "cancel":
                 return self._cancel(self._task(here, meaning.task_id, now), now, origin)
-            recording = self._next(here, meaning, tape)
+            recording = self._next(here, self._known(meaning, request._replace(url=url)), tape)
         except NotRecordedError:
             self.misses += 1
             raise
@@ -146,6 +147,15 @@ class Player:
         self._worlds.pop(world, None)
 
     # -- which recording
+
+    def _known(self, meaning: Meaning, request: Request) -> Meaning:
+        """What the request means, or if nothing is recorded of that, what it means once it is redacted.
+
+        Redacting costs more than everything else here, and most requests have nothing to redact.
+        """
+        if meaning.key in self._library.by_key:
+            return meaning
+        return meaning_of(as_recorded(request), restored=self._restored)
 
     def _next(self, here: _World, meaning: Meaning, tape: int | None) -> Recording:
         """The first recording of this request that had no turn yet; afterwards the last one, again and again."""
@@ -234,9 +244,13 @@ class Player:
         """The answer with the ids and the links of this replay, marked as what it is."""
         body, links = said.body, said.links
         for was, now_is in names:
-            if was != now_is and was:
+            if was == now_is:
+                continue
+            if _ID.fullmatch(was):
                 body = body.replace(was.encode(), now_is.encode())
                 links = tuple(link.replace(was, now_is) for link in links)
+            else:  # a word that may stand in other words, too
+                body = body.replace(orjson.dumps(was), orjson.dumps(now_is))
         if origin is not None:
             for link in links:
                 parts = urlsplit(link)
@@ -255,7 +269,7 @@ class Player:
         if self._fresh:
             url = _ID.sub(self._old_id, url)
         if FILES in url and (link := _LINK.fullmatch(url)):
-            return int(link[1]), link[2]
+            return int(link[1]), f"http://recorded{link[2]}"
         return None, url
 
     def _restored(self, text: str) -> str:
