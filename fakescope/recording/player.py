@@ -94,14 +94,18 @@ class Player:
         Raises NotRecordedError.
         """
         tape, url = self._recorded_url(request.url)
-        meaning = meaning_of(request._replace(url=url), restored=self._restored)
+        request = request._replace(url=url)
+        meaning = meaning_of(request, restored=self._restored)
         if meaning.kind == "poll":
             return self.poll(meaning.task_id, now, world=world, origin=origin)
         here = self._world(world)
         try:
             if meaning.kind == "cancel":
                 return self._cancel(self._task(here, meaning.task_id, now), now, origin)
-            recording = self._next(here, self._known(meaning, request._replace(url=url)), tape)
+            if meaning.kind == "ask" and self._fresh:
+                request = request._replace(url=_ID.sub(self._old_id, url))
+                meaning = meaning_of(request, restored=self._restored)
+            recording = self._next(here, self._known(meaning, request), tape)
         except NotRecordedError:
             self.misses += 1
             raise
@@ -266,8 +270,6 @@ class Player:
 
     def _recorded_url(self, url: str) -> tuple[int | None, str]:
         """The address as it was recorded, and the cassette if it is one of the links that lead here."""
-        if self._fresh:
-            url = _ID.sub(self._old_id, url)
         if FILES in url and (link := _LINK.fullmatch(url)):
             return int(link[1]), f"http://recorded{link[2]}"
         return None, url
