@@ -92,7 +92,7 @@ def replay(folder: Path, by: Literal["time", "polls"], miss: str, **flags: Any) 
         base = f"http://{host}:{port}/api/v1"
         print(f"fakescope ready on {base}", flush=True)
         pace = "at once" if settings.speed == float("inf") else f"{settings.speed:g}x as fast as recorded"
-        told = f"one recorded state per poll" if by == "polls" else f"tasks run {pace}"
+        told = "one recorded state per poll" if by == "polls" else f"tasks run {pace}"
         known = f"{player.recorded} recorded requests of {len(cassettes)} cassettes"
         print(f"  {known}; {told}; Ctrl-C ends it", file=sys.stderr, flush=True)
 

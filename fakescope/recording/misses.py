@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 from itertools import islice
 from typing import Any
 
-from fakescope.errors import FakescopeError
+from fakescope.errors import CassetteError
 from fakescope.recording.matching import Meaning, differences
 from fakescope.recording.timelines import Library, Recording
 
@@ -21,7 +21,7 @@ _WEIGHTY = {"path": 5, "model": 3}  # another model is further away than another
 _ADVICE = "Record it, or send what was recorded; `fakescope replay --miss simulate` lets the simulator answer instead."
 
 
-class NotRecordedError(FakescopeError):
+class NotRecordedError(CassetteError):
     """No recording answers this request. `lines` say which one is nearest and what differs."""
 
     def __init__(self, lines: Sequence[str]) -> None:

@@ -20,6 +20,7 @@ from fakescope.ids import IdSource, request_id_of
 from fakescope.recording.exchange import Cassette, Request, Response
 from fakescope.recording.matching import Meaning, agree, meaning_of
 from fakescope.recording.misses import NotRecordedError, no_part, no_recording, no_task, told
+from fakescope.recording.redaction import as_recorded
 from fakescope.recording.timelines import TERMINAL, Recording, Said, Timeline, library_of
 
 __all__ = ["FILES", "By", "Player", "Unused"]
@@ -93,14 +94,18 @@ class Player:
         Raises NotRecordedError.
         """
         tape, url = self._recorded_url(request.url)
-        meaning = meaning_of(request._replace(url=url), restored=self._restored)
+        request = request._replace(url=url)
+        meaning = meaning_of(request, restored=self._restored)
         if meaning.kind == "poll":
             return self.poll(meaning.task_id, now, world=world, origin=origin)
         here = self._world(world)
         try:
             if meaning.kind == "cancel":
                 return self._cancel(self._task(here, meaning.task_id, now), now, origin)
-            recording = self._next(here, meaning, tape)
+            if meaning.kind == "ask" and self._fresh:
+                request = request._replace(url=_ID.sub(self._old_id, url))
+                meaning = meaning_of(request, restored=self._restored)
+            recording = self._next(here, self._known(meaning, request), tape)
         except NotRecordedError:
             self.misses += 1
             raise
@@ -146,6 +151,15 @@ class Player:
         self._worlds.pop(world, None)
 
     # -- which recording
+
+    def _known(self, meaning: Meaning, request: Request) -> Meaning:
+        """What the request means, or if nothing is recorded of that, what it means once it is redacted.
+
+        Redacting costs more than everything else here, and most requests have nothing to redact.
+        """
+        if meaning.key in self._library.by_key:
+            return meaning
+        return meaning_of(as_recorded(request), restored=self._restored)
 
     def _next(self, here: _World, meaning: Meaning, tape: int | None) -> Recording:
         """The first recording of this request that had no turn yet; afterwards the last one, again and again."""
@@ -234,9 +248,13 @@ class Player:
         """The answer with the ids and the links of this replay, marked as what it is."""
         body, links = said.body, said.links
         for was, now_is in names:
-            if was != now_is and was:
+            if was == now_is:
+                continue
+            if _ID.fullmatch(was):
                 body = body.replace(was.encode(), now_is.encode())
                 links = tuple(link.replace(was, now_is) for link in links)
+            else:  # a word that may stand in other words, too
+                body = body.replace(orjson.dumps(was), orjson.dumps(now_is))
         if origin is not None:
             for link in links:
                 parts = urlsplit(link)
@@ -252,10 +270,8 @@ class Player:
 
     def _recorded_url(self, url: str) -> tuple[int | None, str]:
         """The address as it was recorded, and the cassette if it is one of the links that lead here."""
-        if self._fresh:
-            url = _ID.sub(self._old_id, url)
         if FILES in url and (link := _LINK.fullmatch(url)):
-            return int(link[1]), link[2]
+            return int(link[1]), f"http://recorded{link[2]}"
         return None, url
 
     def _restored(self, text: str) -> str:

@@ -22,7 +22,7 @@ __all__ = ["TERMINAL", "Library", "Recording", "Said", "Timeline", "library_of"]
 TERMINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELED", "UNKNOWN"})
 
 _NOT_KEPT = re.compile(
-    r"connection|keep-alive|transfer-encoding|content-encoding|content-length|date|set-cookie|x-fakescope-.*",
+    r"connection|keep-alive|transfer-encoding|content-encoding|content-length|date|set-cookie|x-fakescope-(?!stand-in$).*",
     re.IGNORECASE,
 )
 """Headers that belong to the connection, to the day or to whoever answered, not to the answer."""
