@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -208,3 +210,45 @@ def plain(start_server: Callable[..., Any], tmp_path_factory: pytest.TempPathFac
             statuses.append(video.fetch(task, api_key="sk-fake-plain").output.task_status)
     assert statuses == ["PENDING", "RUNNING", "RUNNING", "SUCCEEDED"]
     return Recorded(path, prompt, tuple(statuses))
+
+
+class Origin:
+    """A server that answers everything with one body, and counts."""
+
+    def __init__(self) -> None:
+        self.hits, self.body, self.headers = 0, b'{"output":{"text":"hello"}}', {"Content-Type": "application/json"}
+        origin = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                origin.hits += 1
+                self.send_response(200)
+                for name, value in origin.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(origin.body)))
+                self.end_headers()
+                self.wfile.write(origin.body)
+
+            do_POST = do_GET  # noqa: N815 - their names there
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}/api/v1/tasks"
+
+
+@pytest.fixture
+def origin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Origin]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    origin = Origin()
+    thread = threading.Thread(target=origin.server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield origin
+    origin.server.shutdown()
+    thread.join()
+    origin.server.server_close()

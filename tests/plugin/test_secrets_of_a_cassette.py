@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -83,3 +84,65 @@ def test_no_secret_reaches_a_file(post: Post, base: str, submit_path: str, tmp_p
     assert [name for name, secret in PLANTED.items() if secret.encode() in written] == []
     assert replayed["output"]["task_status"] == "PENDING"
     assert session.unused() == ()
+
+
+POLICY = {
+    "policy": base64.b64encode(b'{"expiration":"2026-11-21T00:00:00Z","conditions":[["planted"]]}').decode(),
+    "signature": PLANTED["signature of a link"],
+    "oss_access_key_id": PLANTED["access key id of a link"],
+    "upload_host": "https://dashscope-file.oss-cn-beijing.aliyuncs.com",
+    "upload_dir": f"dashscope-instant/{PLANTED['account']}/2026-11-21/a",
+    "x_oss_object_acl": "private",
+}
+
+
+def form_by_requests(url: str, form: dict[str, str]) -> None:
+    requests.post(url, data=form, files={"file": ("frame.png", base64.b64decode(IMAGE))}, timeout=5).raise_for_status()
+
+
+def form_by_httpx(url: str, form: dict[str, str]) -> None:
+    file = {"file": ("frame.png", base64.b64decode(IMAGE))}
+    httpx.post(url, data=form, files=file, trust_env=False).raise_for_status()
+
+
+def form_by_aiohttp(url: str, form: dict[str, str]) -> None:
+    async def run() -> None:
+        async with aiohttp.ClientSession() as session:
+            data = aiohttp.FormData(form)
+            data.add_field("file", base64.b64decode(IMAGE), filename="frame.png")
+            async with session.post(url, data=data) as response:
+                response.raise_for_status()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("upload", [form_by_requests, form_by_httpx, form_by_aiohttp])
+def test_no_credential_of_an_upload_reaches_a_file(upload: Any, origin: Any, tmp_path: Path) -> None:
+    origin.body = json.dumps({"request_id": "r-1", "data": POLICY}).encode()
+    origin.headers = {"Content-Type": "application/json", "Set-Cookie": f"acw_tc={PLANTED['cookie']}; path=/"}
+    policy_url = origin.url.replace("/tasks", "/uploads?action=getPolicy&model=wan2.6-i2v")
+    host = origin.url.removesuffix("api/v1/tasks")
+    form = {"OSSAccessKeyId": POLICY["oss_access_key_id"], "policy": POLICY["policy"]}
+    form |= {
+        "Signature": POLICY["signature"],
+        "key": f"{POLICY['upload_dir']}/frame.png",
+        "success_action_status": "200",
+    }
+
+    with use_cassette(tmp_path / "upload.yaml", record_mode="once"):
+        assert by_requests_get(policy_url)["data"]["policy"] == POLICY["policy"]
+        upload(host, form)
+    written = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+    origin.hits = 0
+    with use_cassette(tmp_path / "upload.yaml") as session:
+        policy = by_requests_get(policy_url)["data"]
+        upload(host, form)
+
+    planted = {**PLANTED, "policy": POLICY["policy"]}
+    assert [name for name, secret in planted.items() if secret.encode() in written] == []
+    assert policy["x_oss_object_acl"] == "private"
+    assert (session.unused(), origin.hits) == ((), 0)
+
+
+def by_requests_get(url: str) -> Any:
+    return requests.get(url, headers=HEADERS, timeout=5).json()

@@ -6,12 +6,10 @@ import asyncio
 import gzip
 import http.client
 import sys
-import threading
 import urllib.request
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -50,45 +48,6 @@ def by_urllib(url: str) -> bytes:
         return body
 
 
-class Origin:
-    """A server that answers everything with one body, and counts."""
-
-    def __init__(self) -> None:
-        self.hits, self.body, self.headers = 0, b'{"output":{"text":"hello"}}', {"Content-Type": "application/json"}
-        origin = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                origin.hits += 1
-                self.send_response(200)
-                for name, value in origin.headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(origin.body)))
-                self.end_headers()
-                self.wfile.write(origin.body)
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}/api/v1/tasks"
-
-
-@pytest.fixture
-def origin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Origin]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    origin = Origin()
-    thread = threading.Thread(target=origin.server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield origin
-    origin.server.shutdown()
-    thread.join()
-    origin.server.server_close()
-
-
 # -- threads
 
 
@@ -102,7 +61,7 @@ def hasty() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("hasty")
-def test_nothing_of_many_threads_goes_out_in_replay(origin: Origin, tmp_path: Path) -> None:
+def test_nothing_of_many_threads_goes_out_in_replay(origin: Any, tmp_path: Path) -> None:
     with use_cassette(tmp_path / "one.yaml", record_mode="once"):
         by_requests(origin.url)
     origin.hits = 0
@@ -115,7 +74,7 @@ def test_nothing_of_many_threads_goes_out_in_replay(origin: Origin, tmp_path: Pa
 
 
 @pytest.mark.usefixtures("hasty")
-def test_everything_of_many_threads_is_recorded(origin: Origin, tmp_path: Path) -> None:
+def test_everything_of_many_threads_is_recorded(origin: Any, tmp_path: Path) -> None:
     with use_cassette(tmp_path / "many.yaml", record_mode="once"), ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: (by_requests, by_httpx)[n % 2](f"{origin.url}?page_no={n + 2}"), range(40)))
 
@@ -150,7 +109,7 @@ def test_test_client_of_an_application_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("get", [by_requests, by_httpx, by_aiohttp, by_urllib])
-def test_ignored_hosts_and_the_control_api_are_reached(get: Get, origin: Origin, tmp_path: Path) -> None:
+def test_ignored_hosts_and_the_control_api_are_reached(get: Get, origin: Any, tmp_path: Path) -> None:
     path = tmp_path / "none.yaml"
     with use_cassette(path, record_mode="once", ignore_hosts=["127.0.0.1"]):
         assert get(origin.url) == origin.body
@@ -179,7 +138,7 @@ def deflate(body: bytes) -> bytes:
 @pytest.mark.parametrize("get", [by_requests, by_httpx, by_aiohttp])
 @pytest.mark.parametrize(("coding", "pack"), [("gzip", gzip.compress), ("deflate", deflate)])
 def test_packed_answers_are_written_readable(
-    get: Get, coding: str, pack: Callable[[bytes], bytes], origin: Origin, tmp_path: Path
+    get: Get, coding: str, pack: Callable[[bytes], bytes], origin: Any, tmp_path: Path
 ) -> None:
     plain = origin.body
     origin.body, origin.headers = pack(plain), {**origin.headers, "Content-Encoding": coding}
@@ -193,7 +152,7 @@ def test_packed_answers_are_written_readable(
     assert replayed.split() == b'{ "output": { "text": "hello" } }'.split()
 
 
-def test_answer_packed_in_another_way_is_refused(origin: Origin, tmp_path: Path) -> None:
+def test_answer_packed_in_another_way_is_refused(origin: Any, tmp_path: Path) -> None:
     origin.body, origin.headers = b"\xff\xfe\x00packed", {"Content-Encoding": "zstd-of-tomorrow"}
     with (
         use_cassette(tmp_path / "packed.yaml", record_mode="once"),
@@ -205,7 +164,7 @@ def test_answer_packed_in_another_way_is_refused(origin: Origin, tmp_path: Path)
 
 
 @pytest.mark.parametrize("get", [by_requests, by_httpx, by_aiohttp])
-def test_eight_megabytes_of_film_become_a_few_kilobytes(get: Get, origin: Origin, tmp_path: Path) -> None:
+def test_eight_megabytes_of_film_become_a_few_kilobytes(get: Get, origin: Any, tmp_path: Path) -> None:
     origin.body, origin.headers = b"\x00\x00\x00\x18ftypmp42" + bytes(8_000_000), {"Content-Type": "video/mp4"}
     url = origin.url.replace("/api/v1/tasks", "/results/1.mp4")
     with use_cassette(tmp_path / "film.yaml", record_mode="once"):
@@ -217,7 +176,7 @@ def test_eight_megabytes_of_film_become_a_few_kilobytes(get: Get, origin: Origin
     assert shown[4:8] == b"ftyp"
 
 
-def test_film_is_kept_beside_the_cassette_if_asked(origin: Origin, tmp_path: Path) -> None:
+def test_film_is_kept_beside_the_cassette_if_asked(origin: Any, tmp_path: Path) -> None:
     origin.body, origin.headers = b"\x00\x00\x00\x18ftypmp42" + bytes(100), {"Content-Type": "video/mp4"}
     with use_cassette(tmp_path / "film.yaml", record_mode="once", media="keep"):
         by_requests(origin.url)
@@ -242,7 +201,7 @@ def test_two_cannot_record_one_file(tmp_path: Path) -> None:
 
 
 def test_clients_are_themselves_again_if_a_secret_refuses_the_file(
-    origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    origin: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise CassetteError("one.yaml: not saved: a key")
