@@ -104,7 +104,7 @@ def pytest_runtest_makereport(
         item.stash[_PASSED] = report.passed
     session = item.stash.get(_SESSION, None)
     if session is not None and session.misses and call.when != "teardown":
-        report.sections.append(("fakescope cassette", "\n\n".join(map(str, session.misses))))
+        report.sections.append(("fakescope cassette", "\n\n".join(dict.fromkeys(map(str, session.misses)))))
     return report
 
 

@@ -75,7 +75,7 @@ def options(given: Mapping[str, Any]) -> Options:
     hosts = given.get("ignore_hosts", ())
     if not isinstance(hosts, list | tuple | set) or not all(isinstance(host, str) for host in hosts):
         raise SettingsError(f"ignore_hosts is {hosts!r}; it can be a list of host names")
-    return Options(**{**given, "speed": float(speed), "ignore_hosts": tuple(hosts)})
+    return Options(**{**given, "speed": float(speed), "ignore_hosts": tuple(host.lower() for host in hosts)})
 
 
 class Session:

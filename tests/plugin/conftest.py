@@ -252,3 +252,8 @@ def origin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Origin]:
     origin.server.shutdown()
     thread.join()
     origin.server.server_close()
+
+
+@pytest.fixture(scope="session")
+def clients() -> dict[str, MakeFilm]:
+    return CLIENTS

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from fakescope.recording.session import use_cassette
+from fakescope import use_cassette
+from fakescope.recording.files import load
 
 KEY = "sk-fake-recorded"
 
@@ -19,6 +20,7 @@ def test_what_a_client_records_it_gets_again(make_film: Any, base: str, nowhere:
     with use_cassette(tmp_path / "film.yaml"):
         replayed = make_film(nowhere, "sk-fake-other", "a cat")
 
+    assert load(tmp_path / "film.yaml").provenance.basis == "simulated"
     assert (recorded.status, recorded.prompt) == ("SUCCEEDED", "a cat")
     assert replayed[:2] == recorded[:2]
     assert replayed.url.startswith(base.removesuffix("/api/v1"))  # its ids and its signature are not the recorded ones

@@ -14,7 +14,7 @@ import httpx
 import pytest
 import requests
 
-from fakescope.recording.session import use_cassette
+from fakescope import use_cassette
 
 IMAGE = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 3).decode()
 PLANTED = {
