@@ -89,10 +89,10 @@ def create_replay(
     # Deferred: the simulator itself replays nothing.
     from fakescope.recording.replay import ReplayApp, Visitor
 
-    settings = (settings or Settings())._replace(log="off")
+    settings = settings or Settings()
     catalog = load(overlays=[Path(file) for file in settings.catalog])
     store, clock = MemoryStore(), clock or SystemClock()
-    behind = create_app(settings, catalog=catalog, store=store, clock=clock)
+    behind = create_app(settings, catalog=catalog, store=store, clock=clock)  # its lines are written here
     keys = Keys(catalog.service, settings.region, settings.accounts, settings.test_values)
     extra = ((b"x-fakescope-version", __version__.encode()),) if settings.extra_headers else ()
 
@@ -103,10 +103,11 @@ def create_replay(
             return Visitor("", origin_of(scope))
         return Visitor(account.id, origin)
 
-    access = AccessLog(log, clock) if log is not None else None
+    access = AccessLog(log, clock) if log is not None and settings.log == "lines" else None
     note = access.line if access is not None else lambda *_: None
+    close = access.close if access is not None else lambda: None
     clocks = Simulator(catalog, store, clock, Rules())
-    return ReplayApp(player, clocks, behind, visitor, simulates=simulates, extra=extra, note=note)
+    return ReplayApp(player, clocks, behind, visitor, simulates=simulates, extra=extra, note=note, close=close)
 
 
 def _marked(app: App, extra: tuple[Header, ...]) -> App:

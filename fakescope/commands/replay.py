@@ -74,8 +74,7 @@ def replay(folder: Path, by: Literal["time", "polls"], miss: str, **flags: Any) 
         raise CassetteError(f"{folder} has no cassettes: files that end in .yaml; `fakescope record` makes them")
     logging.basicConfig(stream=sys.stderr, format="fakescope: %(message)s", level=logging.ERROR)
     player = Player(cassettes, by=by, speed=settings.speed)
-    log = sys.stderr if settings.log == "lines" else None
-    app = create_replay(player, settings, simulates=miss == "simulate", log=log)
+    app = create_replay(player, settings, simulates=miss == "simulate", log=sys.stderr)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     try:
         listener = bind(settings.host, settings.port)

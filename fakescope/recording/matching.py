@@ -227,4 +227,4 @@ def _flat(value: Any, at: str = "") -> dict[str, Any]:
         return {k: v for name in value for k, v in _flat(value[name], f"{at}.{name}" if at else name).items()}
     if isinstance(value, list) and value:
         return {k: v for n, item in enumerate(value) for k, v in _flat(item, f"{at}[{n}]").items()}
-    return {} if value is None else {at: value}
+    return {} if value is None or not at else {at: value}

@@ -15,7 +15,7 @@ import orjson
 from fakescope.recording.exchange import Headers, Request, Response
 from fakescope.recording.matching import route_of
 from fakescope.recording.misses import NotRecordedError
-from fakescope.recording.player import Player, Unused
+from fakescope.recording.player import FILES, Player, Unused
 from fakescope.simulator import Simulator
 
 __all__ = ["ReplayApp", "Visitor"]
@@ -51,9 +51,10 @@ class ReplayApp:
         simulates: bool = False,
         extra: tuple[tuple[bytes, bytes], ...] = (),
         note: Callable[[str, str, int, str], None] = lambda *_: None,
+        close: Callable[[], None] = lambda: None,
     ) -> None:
         self._player, self._simulator, self._behind, self._visitor_of = player, simulator, behind, visitor_of
-        self._simulates, self._extra, self._note = simulates, extra, note
+        self._simulates, self._extra, self._note, self._close = simulates, extra, note, close
         self._most_bytes = simulator.catalog.service.body_bytes
 
     def unused(self) -> tuple[Unused, ...]:
@@ -62,7 +63,8 @@ class ReplayApp:
 
     async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
         if scope["type"] != "http":
-            return await self._behind(scope, receive, send)
+            await self._behind(scope, receive, send)
+            return self._close() if scope["type"] == "lifespan" else None
         path: str = scope["path"]
         if path.startswith("/_fakescope"):
             return await self._control(path, scope, receive, send)
@@ -74,13 +76,13 @@ class ReplayApp:
                 now = await self._simulator.instant_of_poll(visitor.account)
                 response = self._player.poll(task_id, now, world=visitor.account, origin=visitor.origin)
             else:
-                body = await self._body(receive)
+                body = await self._body(receive, is_file=path.startswith(FILES))
                 now = await self._simulator.now(visitor.account)
                 request = _request(scope, visitor.origin, body)
                 response = self._player.answer(request, now, world=visitor.account, origin=visitor.origin)
         except NotRecordedError as miss:
             if self._simulates and not isinstance(miss, _TooLargeError):
-                return await self._behind(scope, _again(body, receive), _marked(send))
+                return await self._behind(scope, _again(body, receive), self._marked(scope, send))
             response = _refusal(miss.lines)
         except _Gone:
             return None
@@ -98,13 +100,25 @@ class ReplayApp:
             self._player.reset(self._visitor_of(scope).account)
         return await self._behind(scope, receive, send)
 
+    def _marked(self, scope: _Scope, send: _Send) -> _Send:
+        """What the simulator sends, marked as not recorded."""
+
+        async def marked(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"x-fakescope-miss", b"simulated")]
+                self._note(scope["method"], scope["path"], message["status"], "not recorded, simulated")
+            await send(message)
+
+        return marked
+
     async def _send(self, send: _Send, response: Response) -> None:
         length = (b"content-length", b"%d" % len(response.body))
         headers = [*_encoded(response.headers), length, *self._extra]
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})
 
-    async def _body(self, receive: _Receive) -> bytes:
+    async def _body(self, receive: _Receive, *, is_file: bool) -> bytes:
+        """The body whole, or of an upload, which nobody looks into, the beginning."""
         parts: list[bytes] = []
         size = 0
         while True:
@@ -113,9 +127,10 @@ class ReplayApp:
                 raise _Gone
             part = message.get("body", b"")
             size += len(part)
-            if size > self._most_bytes:
+            if size > self._most_bytes and not is_file:
                 raise _TooLargeError([_TOO_LARGE.format(self._most_bytes)])
-            parts.append(part)
+            if not (is_file and parts):
+                parts.append(part)
             if not message.get("more_body", False):
                 return b"".join(parts)
 
@@ -136,8 +151,9 @@ def _request(scope: _Scope, origin: str, body: bytes) -> Request:
 
 
 def _refusal(lines: tuple[str, ...]) -> Response:
-    """A miss as a problem (RFC 9457), indented, because the vendor's SDK shows people the whole text of it."""
+    """A miss as a problem (RFC 9457). Some clients show its `message`, others all of it: hence lines, and indented."""
     problem = {"type": "about:blank", "title": "Not recorded", "status": 404, "detail": lines[0], "more": lines[1:]}
+    problem["message"] = "\n".join(lines)
     headers = (("content-type", "application/problem+json"), ("x-fakescope-error", "NotRecordedError"))
     return Response(404, headers, orjson.dumps(problem, option=orjson.OPT_INDENT_2))
 
@@ -164,14 +180,3 @@ def _again(body: bytes, receive: _Receive) -> _Receive:
         return await receive()
 
     return again
-
-
-def _marked(send: _Send) -> _Send:
-    """What is sent, marked as not recorded."""
-
-    async def marked(message: MutableMapping[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], (b"x-fakescope-miss", b"simulated")]
-        await send(message)
-
-    return marked

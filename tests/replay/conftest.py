@@ -50,7 +50,7 @@ class Tapes:
     def task(
         self,
         prompt: str = "a cat",
-        task_id: str = "11111111-0000-4000-8000-000000000001",
+        task_id: str = "7d1c53f0-9a2b-4c6e-8f10-2b3c4d5e6f01",
         polls: Sequence[tuple[float, str]] = FOUR_POLLS,
         *,
         at: float = 0,
@@ -64,7 +64,7 @@ class Tapes:
 
     def cassette(self, *exchanges: Exchange, name: str = "film") -> Cassette:
         ordered = sorted(exchanges, key=lambda exchange: exchange.at_ms)
-        return Cassette(Provenance("seen", "2026-11-20"), tuple(ordered), name)
+        return Cassette(Provenance("seen", "2026-11-20", "by hand", {"fakescope": "0"}), tuple(ordered), name)
 
 
 @pytest.fixture(scope="session")

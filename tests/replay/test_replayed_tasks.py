@@ -14,8 +14,8 @@ from fakescope.recording.exchange import Exchange, Request, Response
 from fakescope.recording.misses import NotRecordedError
 from fakescope.recording.player import Player
 
-ID = "11111111-0000-4000-8000-000000000001"
-OTHER = "22222222-0000-4000-8000-000000000002"
+ID = "7d1c53f0-9a2b-4c6e-8f10-2b3c4d5e6f01"
+OTHER = "8e2d64a1-0b3c-4d7f-9a21-3c4d5e6f7a02"
 DAY_S = 86_400
 
 
