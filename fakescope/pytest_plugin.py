@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterator, Mapping
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["UnusedRecordingWarning"]
 
 MARK = "fakescope_cassette"
-_MODES = ("none", "once", "new_episodes", "all", "rewrite")
+_MODES = ("none", "once", "new_episodes", "all", "rewrite")  # those of a session, which is not loaded yet
 
 _SESSION: pytest.StashKey[Session] = pytest.StashKey()
 _PASSED: pytest.StashKey[bool] = pytest.StashKey()
@@ -123,10 +124,12 @@ def _chosen(node: pytest.Item, config: Mapping[str, Any]) -> tuple[str | None, d
             chosen[option] = given
     if chosen.get("unused", "warn") not in ("error", "warn"):
         raise SettingsError(f"unused is {chosen['unused']!r}; it can be error, warn")
+    if not isinstance(chosen.get("cassette_dir", ""), str | PathLike):
+        raise SettingsError(f"cassette_dir is {chosen['cassette_dir']!r}; it can be a path")
     return name, chosen
 
 
-def _path(node: pytest.Item, name: str | None, folder: str | None) -> Path:
+def _path(node: pytest.Item, name: str | None, folder: str | PathLike[str] | None) -> Path:
     """Beside the test's file: `cassettes/<module>/`, or the folder that was chosen."""
     place = node.path.parent / (folder or f"cassettes/{node.path.stem}")
     if name is not None:

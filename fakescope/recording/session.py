@@ -117,8 +117,8 @@ class Session:
             except NotRecordedError as miss:
                 if self.records:
                     return None
-                self.misses.append(miss)
-                raise
+                self.misses.append(NotRecordedError((*miss.lines[:-1], self._advice())))  # not a server's advice
+                raise self.misses[-1] from None
 
     def take(self, request: Request, response: Response, sent: Instant | None = None) -> None:
         """Keep what a request that went out at this instant was answered."""
@@ -130,6 +130,10 @@ class Session:
         """Let recorded time go on by so much. Raises CommandError if it would go back."""
         with self._lock:
             self._time = command(self._time, {"action": "advance", "seconds": seconds}, self._real.read())
+
+    def _advice(self) -> str:
+        where = f"{self.path}{'' if self.path.exists() else ', which is not there'}"
+        return f"Cassette: {where}; record mode {self.options.record_mode} (new_episodes adds what is missing)."
 
     # -- the end
 
@@ -232,7 +236,10 @@ def use_cassette(path: str | os.PathLike[str], **chosen: Any) -> Iterator[Sessio
         from fakescope.recording.vcr import intercepted  # deferred: an extra
     except ImportError as missing:
         raise CassetteError(f"a cassette needs fakescope[cassettes]: {missing}") from None
-    session = Session(Path(path), options(chosen))
+    try:
+        session = Session(Path(path), options(chosen))
+    except OSError as error:
+        raise CassetteError(f"{path}: cannot be used: {error.strerror or error}") from None
     try:
         with intercepted(session):
             yield session

@@ -43,9 +43,7 @@ class NoRecordingError(NotRecordedError, CannotOverwriteExistingCassetteExceptio
     similar_requests: tuple[Any, ...] = ()
 
     def __init__(self, miss: NotRecordedError, cassette: SessionCassette, request: Any) -> None:
-        chosen, there = cassette.session.options, cassette.session.path.exists()
-        where = f"{cassette.session.path}{'' if there else ', which is not there'}; record mode {chosen.record_mode}"
-        self.lines = (*miss.lines, f"The cassette is {where}.")
+        self.lines = miss.lines
         if (first := cassette.session.misses[0]) is not miss:  # a client that goes on after the first shows the last
             self.lines += ("Before it, there was no answer either:", *(f"  {line}" for line in first.lines))
         self.cassette, self.failed_request = cassette, request

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import fakescope.recording.vcr  # noqa: F401 - each run in this process forgets what only it has imported
+from fakescope.recording.session import MODES
 
 pytest_plugins = ("pytester",)
 
@@ -75,7 +76,8 @@ def test_nothing_is_recorded_unless_asked(run: Run, pytester: pytest.Pytester) -
     result = run(ONE.format(where="BASE"))
 
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*test_film.yaml, which is not there; record mode none*"])
+    result.stdout.fnmatch_lines(["*test_film.yaml, which is not there; record mode none (new_episodes adds *"])
+    result.stdout.no_fnmatch_line("*fakescope replay*")
     assert not (pytester.path / "cassettes").exists()
 
 
@@ -249,6 +251,10 @@ def test_unused_recordings_of_a_test_that_failed_are_not_reported(run_recorded: 
         ("@pytest.mark.fakescope_cassette(speeed=2)", "*'speeed' is no option of a cassette; did you mean 'speed'?*"),
         ('@pytest.mark.fakescope_cassette(record_mode="always")', "*record_mode is 'always'; it can be none, once, *"),
         ('@pytest.mark.fakescope_cassette("a.yaml", "b.yaml")', "*takes one file name*"),
+        ("@pytest.mark.fakescope_cassette(cassette_dir=3)", "*cassette_dir is 3; it can be a path*"),
+        ("@pytest.mark.fakescope_cassette('n' * 300)", "*cannot be used: File name too long*"),
+        ("@pytest.mark.fakescope_cassette(speed=-1)", "*speed is -1; it can be a number from 0 to 1000000, or 'max'*"),
+        ("@pytest.mark.fakescope_cassette(ignore_hosts='a')", "*ignore_hosts is 'a'; it can be a list of host names*"),
         ('@pytest.mark.fakescope_cassette(unused="ignore")', "*unused is 'ignore'; it can be error, warn*"),
         ('@pytest.mark.fakescope_cassette("broken.yaml")', "*broken.yaml*not a cassette*"),
     ],
@@ -265,10 +271,11 @@ def test_what_cannot_be_is_one_line(run: Run, pytester: pytest.Pytester, source:
     result.stdout.no_fnmatch_line("*Traceback*")
 
 
-def test_mode_that_is_none_is_refused(run: Run) -> None:
+def test_flag_takes_the_modes_that_there_are(run: Run) -> None:
     result = run(ONE.format(where="BASE"), "--fakescope-record-mode=always")
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*invalid choice: 'always' (choose from {', '.join(map(repr, MODES))})"])
 
 
 # -- where cassettes lie, and who decides
