@@ -1,4 +1,4 @@
-"""What a replay costs beside the simulator: the same lifecycles, in turn, over sockets; and the same polls in process."""
+"""What a replay costs beside the simulator: the same lifecycles, in turn, over sockets."""
 
 from __future__ import annotations
 
@@ -51,8 +51,7 @@ def _folder() -> Iterator[str]:
     poll = Request("GET", f"{_VENDOR}/api/v1/tasks/{_ID}")
     link = "https://dashscope-result-bj.oss-cn-beijing.aliyuncs.com/1d/film.mp4?Expires=1770686400&Signature=redacted"
     exchanges = [Exchange(submission, standing("PENDING"), 0)]
-    for at_s in range(15, 300, 15):
-        exchanges.append(Exchange(poll, standing("RUNNING"), at_s * 1000))
+    exchanges += [Exchange(poll, standing("RUNNING"), at_s * 1000) for at_s in range(15, 300, 15)]
     exchanges.append(Exchange(poll, standing("SUCCEEDED", video_url=link, orig_prompt="x" * 300), 300_000))
     provenance = Provenance("simulated", "2026-02-09", "benchmarks", {"fakescope": "0"})
     with tempfile.TemporaryDirectory() as folder:

@@ -51,11 +51,11 @@ def server(replay_server: Any, tapes: Any) -> Any:
 
 
 @pytest.fixture
-def official(server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The SDK's global settings."""
+def official(server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The SDK, set to this server."""
     monkeypatch.setattr(dashscope, "base_http_api_url", server.base)
     monkeypatch.setattr(dashscope, "api_key", "sk-fake-sdk")
-    yield
+    yield dashscope
     dashscope.close_shared_sync_session()
 
 
@@ -75,17 +75,16 @@ def test_this_client_replays_on_asyncio(server: Any) -> None:
     assert asyncio.run(run()) == "SUCCEEDED"
 
 
-def test_official_sdk_replays(server: Any, official: None) -> None:
-    answer = dashscope.VideoSynthesis.call(MODEL, PROMPT, size=SIZE)
+def test_official_sdk_replays(server: Any, official: Any) -> None:
+    answer = official.VideoSynthesis.call(MODEL, PROMPT, size=SIZE)
     assert (answer.status_code, answer.output.task_status) == (200, "SUCCEEDED")
     assert answer.output.video_url.startswith(f"{server.origin}/recorded/0/")
 
 
-def test_official_sdk_replays_on_asyncio(server: Any, official: None) -> None:
+def test_official_sdk_replays_on_asyncio(official: Any) -> None:
     async def run() -> Any:
         answer = await AioVideoSynthesis.call(MODEL, PROMPT, size=SIZE)
-        close: Any = dashscope.close_shared_aio_session  # its type stub calls it a plain function
-        await close()
+        await official.close_shared_aio_session()
         return answer
 
     answer = asyncio.run(run())
@@ -99,8 +98,8 @@ def test_new_client_of_the_official_sdk_replays(server: Any) -> None:
     assert (job.status, done.status) == ("PENDING", "SUCCEEDED")
 
 
-def test_official_sdk_shows_a_miss_to_people(server: Any, official: None) -> None:
-    answer = dashscope.VideoSynthesis.async_call(MODEL, "A paper bout 纸船", size=SIZE)
+def test_official_sdk_shows_a_miss_to_people(official: Any) -> None:
+    answer = official.VideoSynthesis.async_call(MODEL, "A paper bout 纸船", size=SIZE)
     assert answer.status_code == 404
     assert "input.prompt: recorded 'A paper boat 纸船', sent 'A paper bout 纸船'" in answer.message
 
