@@ -29,7 +29,7 @@ def replay(count: int) -> Iterator[Row]:
     with _folder() as folder:
         replaying = [*OURS[:3], "replay", folder, "--log", "off", "--port"]
         for number in rounds(count, "replay"):
-            with running(replaying) as one, running(OURS) as other:
+            with running(replaying, _PROMPT) as one, running(OURS, _PROMPT) as other:
                 for i in (0, 1) if number % 2 else (1, 0):  # who comes first takes turns
                     seconds = lifecycles((one, other)[i].port, _LIFECYCLES, polls=_POLLS, mark=_PROMPT)
                     found[i].append(seconds * 1e6 / (_LIFECYCLES * (1 + _POLLS)))
