@@ -104,7 +104,7 @@ def create_replay(
         return Visitor(account.id, origin)
 
     access = AccessLog(log, clock) if log is not None and settings.log == "lines" else None
-    note = access.line if access is not None else lambda *_: None
+    note = access.line if access is not None else None
     close = access.close if access is not None else lambda: None
     clocks = Simulator(catalog, store, clock, Rules())
     return ReplayApp(player, clocks, behind, visitor, simulates=simulates, extra=extra, note=note, close=close)

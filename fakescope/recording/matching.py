@@ -66,7 +66,7 @@ class Meaning(NamedTuple):
 
 def route_of(method: str, path: str) -> tuple[Kind, str, str]:
     """What is asked of a path, the path without base and final slash, and the task's id where one is in it."""
-    path = _BASE.sub("", path, count=1)
+    path = path[7:] if path.startswith("/api/v1/") else _BASE.sub("", path, count=1)
     if "//" in path:
         path = _SLASHES.sub("/", path)
     path = path.rstrip("/") or "/"
@@ -81,9 +81,7 @@ def route_of(method: str, path: str) -> tuple[Kind, str, str]:
     return "ask", path, ""
 
 
-def meaning_of(
-    request: Request, *, is_task: bool = False, restored: Callable[[str], str] = lambda text: text
-) -> Meaning:
+def meaning_of(request: Request, *, is_task: bool = False, restored: Callable[[str], str] | None = None) -> Meaning:
     """What the request means. `is_task` says that it was answered with a task, which its headers may not show any more.
 
     `restored` turns a text that this replay gave to the client back into the recorded one.
@@ -151,7 +149,7 @@ def _query(path: str, query: str) -> dict[str, str]:
     return given
 
 
-def _sent(request: Request, contents: list[str], restored: Callable[[str], str]) -> Any:
+def _sent(request: Request, contents: list[str], restored: Callable[[str], str] | None) -> Any:
     """The body as a plain JSON value, or its digest. The parts of a form are not compared: they hold a file."""
     if not request.body:
         return None
@@ -163,7 +161,9 @@ def _sent(request: Request, contents: list[str], restored: Callable[[str], str])
         return "a form" if is_form else f"sha256 {sha256(request.body).hexdigest()}"
 
 
-def _plain(value: Any, contents: list[str], restored: Callable[[str], str], depth: int = 0) -> Any:
+def _plain(value: Any, contents: list[str], restored: Callable[[str], str] | None, depth: int = 0) -> Any:
+    if isinstance(value, str):
+        return _text(value if restored is None else restored(value), contents)
     if depth > _DEEPEST:
         raise RecursionError
     if isinstance(value, dict):
@@ -174,7 +174,7 @@ def _plain(value: Any, contents: list[str], restored: Callable[[str], str], dept
         return [_plain(item, contents, restored, depth + 1) for item in value]
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return int(value)
-    return _text(restored(value), contents) if isinstance(value, str) else value
+    return value
 
 
 def _text(text: str, contents: list[str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import inf
 from typing import Literal, NamedTuple
 from urllib.parse import quote, urlsplit
@@ -32,6 +32,8 @@ By = Literal["time", "polls"]
 
 _LINK = re.compile(rf"(?:https?://[^/]*)?{FILES}(\d{{1,6}})(/.*)", re.DOTALL)
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_ANY_ID = re.compile(_ID.pattern.encode())
+_REMEMBERED = 1_000  # requests that were redacted to be found
 _ENDS_HERE = ("x-fakescope-hint", "The recording ends here, and the task had not ended.")
 _Names = Iterable[tuple[str, str]]
 
@@ -83,6 +85,9 @@ class Player:
         self._worlds: dict[str, _World] = {}
         self._used: set[tuple[int, int]] = set()
         self._fresh: dict[str, str] = {}  # ids that were made here, with the recorded ones that they stand for
+        self._redacted: dict[tuple[bytes, tuple[str, ...]], Meaning] = {}
+        names = [quote(name, safe="/ ") for name in self._library.names]
+        self._marks = list(zip(self._library.bases, names, strict=True))
         self.misses = 0
 
     # -- requests
@@ -94,8 +99,9 @@ class Player:
         Raises NotRecordedError.
         """
         tape, url = self._recorded_url(request.url)
-        request = request._replace(url=url)
-        meaning = meaning_of(request, restored=self._restored)
+        if tape is not None:
+            request = request._replace(url=url)
+        meaning = meaning_of(request, restored=self._restorer(request.body))
         if meaning.kind == "poll":
             return self.poll(meaning.task_id, now, world=world, origin=origin)
         here = self._world(world)
@@ -104,7 +110,7 @@ class Player:
                 return self._cancel(self._task(here, meaning.task_id, now), now, origin)
             if meaning.kind == "ask" and self._fresh:
                 request = request._replace(url=_ID.sub(self._old_id, url))
-                meaning = meaning_of(request, restored=self._restored)
+                meaning = meaning_of(request, restored=self._restorer(request.body))
             recording = self._next(here, self._known(meaning, request), tape)
         except NotRecordedError:
             self.misses += 1
@@ -159,7 +165,14 @@ class Player:
         """
         if meaning.key in self._library.by_key:
             return meaning
-        return meaning_of(as_recorded(request), restored=self._restored)
+        known = self._redacted.get((meaning.key, meaning.contents))
+        if known is None:
+            redacted = as_recorded(request)
+            known = meaning_of(redacted, restored=self._restorer(redacted.body))
+            if len(self._redacted) >= _REMEMBERED:
+                self._redacted.clear()
+            self._redacted[meaning.key, meaning.contents] = known
+        return known
 
     def _next(self, here: _World, meaning: Meaning, tape: int | None) -> Recording:
         """The first recording of this request that had no turn yet; afterwards the last one, again and again."""
@@ -221,11 +234,11 @@ class Player:
     def _before(self, task: _Task, steps: Sequence[Said]) -> Said:
         """How a task stands before the first poll that was recorded of it."""
         line = task.line
+        if not task.canceled and line.submitted is not None:
+            return line.submitted  # it said how the task stood, in the words of a poll
         known = [said for said in steps if not said.is_trouble]
         if task.canceled:  # what changed it was the cancellation, and that has happened
             known += [said for said in reversed(line.before) if not said.is_trouble]
-        elif line.submitted is not None:  # it said how the task stood, in the words of a poll
-            known = [line.submitted]
         if line.submitted is not None:
             known.append(line.submitted)
         if not known and not steps:
@@ -261,11 +274,8 @@ class Player:
                 query = f"?{parts.query}" if parts.query else ""
                 here = f"{origin}{FILES}{recording.tape}{parts.path or '/'}{query}"
                 body = body.replace(b'"%b"' % link.encode(), b'"%b"' % here.encode())
-        name = quote(self._library.names[recording.tape], safe="/ ")
-        marks = (
-            ("x-fakescope-basis", self._library.bases[recording.tape]),
-            ("x-fakescope-recording", f"{name}#{recording.place + 1}"),
-        )
+        basis, name = self._marks[recording.tape]
+        marks = ("x-fakescope-basis", basis), ("x-fakescope-recording", f"{name}#{recording.place + 1}")
         return Response(said.code, (*said.headers, *marks), body)
 
     def _recorded_url(self, url: str) -> tuple[int | None, str]:
@@ -273,6 +283,10 @@ class Player:
         if FILES in url and (link := _LINK.fullmatch(url)):
             return int(link[1]), f"http://recorded{link[2]}"
         return None, url
+
+    def _restorer(self, body: bytes) -> Callable[[str], str] | None:
+        """`_restored`, if anything in this body may need it."""
+        return self._restored if FILES.encode() in body or (self._fresh and _ANY_ID.search(body)) else None
 
     def _restored(self, text: str) -> str:
         """A text of a request as it was recorded: links that lead here lead to the vendor again, fresh ids are old."""

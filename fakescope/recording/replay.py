@@ -50,7 +50,7 @@ class ReplayApp:
         *,
         simulates: bool = False,
         extra: tuple[tuple[bytes, bytes], ...] = (),
-        note: Callable[[str, str, int, str], None] = lambda *_: None,
+        note: Callable[[str, str, int, str], None] | None = None,
         close: Callable[[], None] = lambda: None,
     ) -> None:
         self._player, self._simulator, self._behind, self._visitor_of = player, simulator, behind, visitor_of
@@ -86,7 +86,8 @@ class ReplayApp:
             response = _refusal(miss.lines)
         except _Gone:
             return None
-        self._note(scope["method"], path, response.status, _about(response))
+        if self._note is not None:
+            self._note(scope["method"], path, response.status, _about(response))
         await self._send(send, response)
         return None
 
@@ -106,7 +107,8 @@ class ReplayApp:
         async def marked(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], (b"x-fakescope-miss", b"simulated")]
-                self._note(scope["method"], scope["path"], message["status"], "not recorded, simulated")
+                if self._note is not None:
+                    self._note(scope["method"], scope["path"], message["status"], "not recorded, simulated")
             await send(message)
 
         return marked

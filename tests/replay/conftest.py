@@ -101,6 +101,7 @@ class ReplayServer:
     """`fakescope replay` in a process of its own."""
 
     def __init__(self, folder: Path, *flags: str) -> None:
+        self.folder = folder
         command = [sys.executable, "-m", "fakescope", "replay", str(folder), "--port", "0", *flags]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
@@ -116,14 +117,13 @@ class ReplayServer:
         return said
 
 
-@pytest.fixture
-def replay_server(tmp_path: Path) -> Iterator[Callable[..., ReplayServer]]:
-    """Save these cassettes into one folder and replay them."""
+@pytest.fixture(scope="session")
+def replay_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., ReplayServer]]:
+    """Save these cassettes into one folder and replay them; servers are stopped at the end of the run."""
     started: list[ReplayServer] = []
 
     def start(*cassettes: Cassette, flags: Sequence[str] = ()) -> ReplayServer:
-        folder = tmp_path / "cassettes"
-        folder.mkdir()
+        folder = tmp_path_factory.mktemp("cassettes")
         for cassette in cassettes:
             save(cassette, folder / f"{cassette.name}.yaml")
         started.append(ReplayServer(folder, *flags))

@@ -276,7 +276,7 @@ async def test_access_lines_say_which_recording_answered(tapes: Any, clock: Any)
     assert lines == ["POST 200 video-synthesis film#1", f"GET  404 {OTHER} NotRecordedError"]
 
 
-async def test_access_lines_say_what_was_simulated(tapes: Any, clock: Any) -> None:
+async def test_access_lines_say_what_was_simulated(clock: Any) -> None:
     log = StringIO()
     app = create_replay(Player([]), Settings(seed=1), simulates=True, clock=clock, log=log)
     headers = {"Authorization": "Bearer sk-fake-test"}

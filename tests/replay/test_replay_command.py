@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
+from fakescope.recording.files import save
+
 ID_2 = "8e2d64a1-0b3c-4d7f-9a21-3c4d5e6f7a02"
 
 
@@ -100,11 +102,11 @@ def test_wrong_flag_is_one_line_that_says_what_is_allowed(flags: tuple[str, str]
     assert told in error
 
 
-def test_busy_port_is_one_line_and_status_3(replay_server: Callable[..., Any], tapes: Any, tmp_path: Path) -> None:
-    replay_server(tapes.cassette(*tapes.task())).stop()
+def test_busy_port_is_one_line_and_status_3(tapes: Any, tmp_path: Path) -> None:
+    save(tapes.cassette(*tapes.task()), tmp_path / "film.yaml")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        status, out, error = replay(tmp_path / "cassettes", "--port", port)
+        status, out, error = replay(tmp_path, "--port", port)
     assert (status, out, error.count("\n")) == (3, "", 1)
     assert f"127.0.0.1:{port}" in error
     assert "choose another --port (0: any)" in error

@@ -72,9 +72,9 @@ def test_asyncio_client_runs_a_task(player: Player, time: Time) -> None:
 
 def test_miss_is_raised_through_the_client(player: Player, time: Time) -> None:
     http = httpx.Client(transport=ReplayTransport(player, clock=time))
-    with http, Client("sk-fake", http=http, sleep=time.sleep) as client:
-        with pytest.raises(NotRecordedError, match=r"input\.prompt: recorded 'a cat', sent 'a bat'"):
-            client.text_to_video("a bat", model="wan2.6-t2v", size="1280*720")
+    said = r"input\.prompt: recorded 'a cat', sent 'a bat'"
+    with Client("sk-fake", http=http, sleep=time.sleep) as client, pytest.raises(NotRecordedError, match=said):
+        client.text_to_video("a bat", model="wan2.6-t2v", size="1280*720")
     assert time.seconds == 0
 
 
