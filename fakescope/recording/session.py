@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -32,6 +33,9 @@ __all__ = ["MODES", "Options", "RecordMode", "Session", "options", "use_cassette
 RecordMode = Literal["none", "once", "new_episodes", "all", "rewrite"]
 MODES: tuple[RecordMode, ...] = get_args(RecordMode)
 
+
+_ENDS = "The recording ends here"
+"""How the player's hint begins in the last answer that was recorded of a task, if the task had not ended."""
 
 _ALLOWED: Mapping[str, tuple[str, ...]] = {
     "record_mode": MODES,
@@ -91,6 +95,7 @@ class Session:
         self._old = load(path) if there and mode != "rewrite" else None
         self.misses: list[NotRecordedError] = []
         self._new: list[Exchange] = []
+        self._dangling: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._began = self._real.read()
         self._time, speed = _pace(self.options.speed, self._began)
@@ -113,12 +118,14 @@ class Session:
         """The recorded answer, or None if the request is to go out. Raises NotRecordedError if it must not."""
         with self._lock:
             try:
-                return self._player.answer(request, now_at(self._time, self._real.read()))
+                answer = self._player.answer(request, now_at(self._time, self._real.read()))
             except NotRecordedError as miss:
                 if self.records:
                     return None
-                self.misses.append(NotRecordedError((*miss.lines[:-1], self._advice())))  # not a server's advice
-                raise self.misses[-1] from None
+                raise self._missed(*miss.lines[:-1]) from None  # the last line is advice for users of a server
+            if any(name == "x-fakescope-hint" and text.startswith(_ENDS) for name, text in answer.headers):
+                self._refuse_for_ever(request)
+            return answer
 
     def take(self, request: Request, response: Response, sent: Instant | None = None) -> None:
         """Keep what a request that went out at this instant was answered."""
@@ -131,9 +138,22 @@ class Session:
         with self._lock:
             self._time = command(self._time, {"action": "advance", "seconds": seconds}, self._real.read())
 
-    def _advice(self) -> str:
+    def _missed(self, *lines: str) -> NotRecordedError:
         where = f"{self.path}{'' if self.path.exists() else ', which is not there'}"
-        return f"Cassette: {where}; record mode {self.options.record_mode} (new_episodes adds what is missing)."
+        advice = f"Cassette: {where}; record mode {self.options.record_mode} (new_episodes adds what is missing)."
+        self.misses.append(NotRecordedError((*lines, advice)))
+        return self.misses[-1]
+
+    def _refuse_for_ever(self, request: Request) -> None:
+        """A task whose end was not recorded is polled as often as it was then; clients would wait for ever."""
+        path = urlsplit(request.url).path
+        self._dangling[path] += 1
+        recorded = Counter(meaning_of(old.request).task_id for old in self._old.exchanges) if self._old else Counter()
+        recorded[""] = 1
+        if self._dangling[path] > max(recorded.values()):
+            raise self._missed(
+                f"The recording of GET {path} ends here, and the task had not ended: record it again, until it has."
+            )
 
     # -- the end
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import http.client
+import json
 import sys
 import urllib.request
 import zlib
@@ -149,7 +150,7 @@ def test_packed_answers_are_written_readable(
 
     assert recorded == plain
     assert b'"text": "hello"' in (tmp_path / "packed.yaml").read_bytes()
-    assert replayed.split() == b'{ "output": { "text": "hello" } }'.split()
+    assert json.loads(replayed) == {"output": {"text": "hello"}}
 
 
 def test_answer_packed_in_another_way_is_refused(origin: Any, tmp_path: Path) -> None:
@@ -249,6 +250,29 @@ def test_recorded_time_goes_on_when_a_test_says_so(plain: Any, nowhere: str, sub
             seen.append(client.get(f"{nowhere}/tasks/{task['task_id']}").json()["output"]["task_status"])
 
     assert seen == ["PENDING", "SUCCEEDED"]
+
+
+def test_task_that_never_ended_is_not_polled_for_ever(
+    base: str, nowhere: str, submit_path: str, tmp_path: Path
+) -> None:
+    body = {"model": "wan2.6-t2v", "input": {"prompt": "a cat [fakescope:stuck]"}}
+    headers = {"X-DashScope-Async": "enable", "Authorization": "Bearer sk-fake-stuck"}
+
+    def submit(at: str, client: httpx.Client) -> str:
+        task_id: str = client.post(at + submit_path, json=body).json()["output"]["task_id"]
+        return f"{at}/tasks/{task_id}"
+
+    path = tmp_path / "stuck.yaml"
+    with use_cassette(path, record_mode="once"), httpx.Client(headers=headers, trust_env=False) as client:
+        link = submit(base, client)
+        recorded = [client.get(link).json()["output"]["task_status"] for _ in range(3)]
+    with use_cassette(path), httpx.Client(headers=headers, trust_env=False) as client:
+        link = submit(nowhere, client)
+        replayed = [client.get(link).json()["output"]["task_status"] for _ in range(3)]
+        with pytest.raises(NotRecordedError, match="ends here, and the task had not ended: record"):
+            client.get(link)
+
+    assert replayed[-1] == recorded[-1] == "RUNNING"
 
 
 def test_decorated_function_has_the_cassette(plain: Any, nowhere: str) -> None:
