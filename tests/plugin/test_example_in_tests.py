@@ -8,9 +8,11 @@ from typing import Any
 import dashscope
 import pytest
 
-import fakescope.recording.vcr  # noqa: F401 - each run in this process forgets what only it has imported
+import fakescope.pytest_plugin
+import fakescope.recording.vcr
 
 pytest_plugins = ("pytester",)
+PLUGINS = [fakescope.pytest_plugin]
 
 FILMS = """\
 # test_films.py
@@ -64,11 +66,10 @@ def sdk(monkeypatch: pytest.MonkeyPatch, pytester: pytest.Pytester, base: str) -
 
 def test_example_records_and_replays(sdk: pytest.Pytester, nowhere: str, monkeypatch: pytest.MonkeyPatch) -> None:
     sdk.makepyfile(test_films=FILMS, conftest=CONFTEST)
-    flags = ("-p", "fakescope.pytest_plugin")
-    sdk.runpytest_inprocess(*flags, "--fakescope-record-mode=once").assert_outcomes(passed=2)
+    sdk.runpytest_inprocess("--fakescope-record-mode=once", plugins=PLUGINS).assert_outcomes(passed=2)
     monkeypatch.setattr(dashscope, "base_http_api_url", nowhere)
 
-    sdk.runpytest_inprocess(*flags).assert_outcomes(passed=2)
+    sdk.runpytest_inprocess(plugins=PLUGINS).assert_outcomes(passed=2)
 
     assert [path.name for path in (sdk.path / "cassettes" / "test_films").iterdir()] == ["test_film.yaml"]
 
@@ -99,4 +100,4 @@ def test_cassette_of_plain_vcr_py_replays_by_a_mark(
             assert (film.status, film.prompt) == ("SUCCEEDED", {plain.prompt!r})
         """
     )
-    sdk.runpytest_inprocess("-p", "fakescope.pytest_plugin", "--fakescope-unused=error").assert_outcomes(passed=1)
+    sdk.runpytest_inprocess("--fakescope-unused=error", plugins=PLUGINS).assert_outcomes(passed=1)

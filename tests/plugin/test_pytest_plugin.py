@@ -6,11 +6,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
 
-import fakescope.recording.vcr  # noqa: F401 - each run in this process forgets what only it has imported
+import fakescope.pytest_plugin
+import fakescope.recording.vcr
 from fakescope.recording.session import MODES
 
 pytest_plugins = ("pytester",)
@@ -20,7 +22,7 @@ FILM = """
     import pytest
 
     def film(base, prompt="a cat"):
-        with httpx.Client(trust_env=False, headers={{"Authorization": "Bearer sk-fake-run"}}) as client:
+        with httpx.Client(trust_env=False, verify=False, headers={{"Authorization": "Bearer sk-fake-run"}}) as client:
             body = {{"model": "wan2.6-t2v", "input": {{"prompt": prompt}}}}
             task = client.post(base + "{submit}", json=body, headers={{"X-DashScope-Async": "enable"}}).json()
             return client.get(base + "/tasks/" + task["output"]["task_id"]).json()["output"]
@@ -35,14 +37,12 @@ Run = Callable[..., pytest.RunResult]
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, base: str, nowhere: str, submit_path: str) -> Run:
     """`run(source, *flags)` runs a module `test_films.py` that begins with what `FILM` has."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # it may be installed, or not; here it is loaded once
-    from textwrap import dedent
-
     start = dedent(FILM).format(submit=submit_path, base=base, nowhere=nowhere)
 
     def run(source: str = "", *flags: str) -> pytest.RunResult:
         if source:
             pytester.makepyfile(test_films=start + dedent(source))
-        return pytester.runpytest_inprocess("-p", "fakescope.pytest_plugin", "-p", "no:cacheprovider", *flags)
+        return pytester.runpytest_inprocess("-p", "no:cacheprovider", *flags, plugins=[fakescope.pytest_plugin])
 
     return run
 
@@ -87,7 +87,7 @@ def test_recording_of_four_polls_takes_any_number(run: Run, plain: Any, polls: i
     source = f"""
     @pytest.mark.fakescope_cassette({str(plain.path)!r}, replay={replay!r})
     def test_film():
-        with httpx.Client(trust_env=False) as client:
+        with httpx.Client(trust_env=False, verify=False) as client:
             body = {{"model": "wan2.6-t2v", "input": {{"prompt": {plain.prompt!r}}}}}
             task = client.post(NOWHERE + "/services/aigc/video-generation/video-synthesis", json=body,
                                headers={{"X-DashScope-Async": "enable"}}).json()["output"]
@@ -115,7 +115,8 @@ def test_fifty_tasks_at_once_each_get_their_own_answer(run: Run) -> None:
     @pytest.mark.fakescope_cassette
     def test_films():
         async def all_of(numbers):
-            async with httpx.AsyncClient(trust_env=False, headers={"Authorization": "Bearer sk-fake-50"}) as client:
+            key = {"Authorization": "Bearer sk-fake-50"}
+            async with httpx.AsyncClient(trust_env=False, verify=False, headers=key) as client:
                 return await asyncio.gather(*(make(WHERE, client, n) for n in numbers))
         numbers = [n * 17 % 50 for n in range(50)] if WHERE == NOWHERE else list(range(50))
         assert asyncio.run(all_of(numbers)) == [f"cat {n}" for n in numbers]
@@ -360,7 +361,8 @@ def test_workers_of_xdist_record_beside_each_other(run: Run) -> None:
     def test_film(n):
         film(BASE, f"cat {n}")
     """
-    run(source, RECORD, "-p", "xdist.plugin", "-n", "2").assert_outcomes(passed=6)
+    workers = ("-p", "fakescope.pytest_plugin", "-p", "xdist.plugin", "-n", "2")
+    run(source, RECORD, *workers).assert_outcomes(passed=6)
 
     run(source.replace("BASE", "NOWHERE"), "--fakescope-unused=error").assert_outcomes(passed=6)
 

@@ -58,7 +58,7 @@ def by_requests(url: str) -> Any:
 
 
 def by_httpx(url: str) -> Any:
-    return httpx.post(url, json=BODY, headers=HEADERS, trust_env=False).json()
+    return httpx.post(url, json=BODY, headers=HEADERS, trust_env=False, verify=False).json()
 
 
 def by_aiohttp(url: str) -> Any:
@@ -102,7 +102,7 @@ def form_by_requests(url: str, form: dict[str, str]) -> None:
 
 def form_by_httpx(url: str, form: dict[str, str]) -> None:
     file = {"file": ("frame.png", base64.b64decode(IMAGE))}
-    httpx.post(url, data=form, files=file, trust_env=False).raise_for_status()
+    httpx.post(url, data=form, files=file, trust_env=False, verify=False).raise_for_status()
 
 
 def form_by_aiohttp(url: str, form: dict[str, str]) -> None:
