@@ -9,6 +9,7 @@ import pytest
 
 from fakescope import use_cassette
 from fakescope.recording.files import load
+from fakescope_client import Client
 
 KEY = "sk-fake-recorded"
 
@@ -48,3 +49,18 @@ def test_another_prompt_is_refused_to_every_client(make_film: Any, nowhere: str,
 
     assert "input.prompt: recorded 'a cat', sent 'a dog'" in str(refused.value)
     assert "input.prompt: recorded 'a cat', sent 'a dog'" in str(session.misses[0])
+
+
+def test_our_client_downloads_a_film_that_stands_for_the_recorded_one(base: str, nowhere: str, tmp_path: Path) -> None:
+    def download(at: str, to: str) -> bytes:
+        with Client(KEY, base_url=at) as client:
+            client.download(client.text_to_video("a cat", model="wan2.6-t2v"), tmp_path / to)
+        return (tmp_path / to).read_bytes()
+
+    with use_cassette(tmp_path / "film.yaml", record_mode="once"):
+        download(base, "recorded.mp4")
+    with use_cassette(tmp_path / "film.yaml") as session:
+        film = download(nowhere, "replayed.mp4")
+
+    assert film[4:8] == b"ftyp"  # ISO/IEC 14496-12, 4.3
+    assert session.unused() == ()
