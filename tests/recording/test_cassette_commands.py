@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import vcr
+import vcr  # type: ignore[import-untyped]
 import yaml
 
 from fakescope.cli import main
@@ -320,7 +320,7 @@ def test_vcr_plays_what_was_converted(run: Run, tmp_path: Path) -> None:
         assert httpx.get(poll).json()["output"]["task_status"] == "SUCCEEDED"
 
 
-BROKEN = {
+BROKEN: dict[str, tuple[str | bytes, str]] = {
     "truncated": ('{"log": {"entries": [', r":1: not JSON: "),
     "something else": ('{"log": []}', r": not a HAR file: it has no log.entries"),
     "deep": ("[" * 100_000, r": not JSON"),

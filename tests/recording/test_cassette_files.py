@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 import requests
-import vcr
+import vcr  # type: ignore[import-untyped]
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -333,7 +333,7 @@ ROW = f"- {GOOD}"
 TOLD = "{status: {code: 200}, body: {string: '{\"request_id\": 1}'}}"
 ANSWER = f"- {{request: {{method: GET, uri: 'https://x/'}}, response: {TOLD}}}\n"
 MEDIA = f"interactions:\n{ROW}  media: {{type: video/mp4, bytes: 1, sha256: {'a' * 64}, file: "
-BROKEN = {
+BROKEN: dict[str, tuple[str | bytes, str]] = {
     "empty": ("", r"not a cassette: it has no list named interactions"),
     "something else": ("- 1\n", r"not a cassette"),
     "truncated": (f"interactions:\n{ROW}- request: {{method: GET,", r":\d: not YAML: "),
@@ -482,7 +482,7 @@ def test_without_pyyaml_there_is_one_line(saved: Path, monkeypatch: pytest.Monke
 
 # -- whatever comes
 
-TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 VALUES = st.recursive(
     st.none()
     | st.booleans()

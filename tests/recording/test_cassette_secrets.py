@@ -93,6 +93,14 @@ def _post(body: bytes, headers: Headers = JSON) -> Request:
     return Request("POST", SUBMIT, headers, body)
 
 
+def _with_header(name: str) -> Callable[[str], Request]:
+    return lambda secret: Request("GET", f"{BASE}/tasks", ((name, secret),))
+
+
+def _answer_with_header(name: str) -> Callable[[str], Response]:
+    return lambda secret: Response(200, ((name, secret),))
+
+
 REQUEST_HEADERS = (
     "Authorization", "Cookie", "X-Api-Key", "Accept", "User-Agent", "Content-Type", "Range", "Referer",
     "X-DashScope-Async", "X-DashScope-DataInspection", "X-DashScope-WorkSpace", "x-dashscope-sdk-client",
@@ -103,7 +111,7 @@ RESPONSE_HEADERS = (
     "Location", "Retry-After", "Content-Type", "Content-Disposition", "X-Fakescope-Rule", "X-Fakescope-Stand-In",
 )  # fmt: skip
 REQUESTS: dict[str, Callable[[str], Request]] = {
-    **{f"header {n}": lambda s, n=n: Request("GET", f"{BASE}/tasks", ((n, s),)) for n in REQUEST_HEADERS},
+    **{f"header {name}": _with_header(name) for name in REQUEST_HEADERS},
     "user agent among others": lambda s: Request("GET", BASE, (("User-Agent", f"dashscope/2.0.2; key/{s}"),)),
     "query": lambda s: Request("GET", f"{BASE}/tasks?x={quote(s, safe='')}"),
     "query, known": lambda s: Request("GET", f"{BASE}/tasks?model_name={quote(s, safe='')}"),
@@ -132,7 +140,7 @@ REQUESTS: dict[str, Callable[[str], Request]] = {
     "upload, broken": lambda s: _form(policy=s)._replace(headers=((FORM[0][0], f"multipart/form-data; boundary={s}"),)),
 }  # fmt: skip
 RESPONSES: dict[str, Callable[[str], Response]] = {
-    **{f"answer's header {n}": lambda s, n=n: Response(200, ((n, s),)) for n in RESPONSE_HEADERS},
+    **{f"answer's header {name}": _answer_with_header(name) for name in RESPONSE_HEADERS},
     "message": lambda s: _answer(code="InvalidParameter", message=f"bad value {s}."),
     "code": lambda s: _answer(code=s),
     "result": lambda s: _answer(output={"task_status": "SUCCEEDED", "video_url": s, "results": [{"url": s}]}),
@@ -230,7 +238,7 @@ def test_the_detector_stops_what_the_redactor_misses(tmp_path: Path, monkeypatch
 
 # -- the lint, which reads what nobody redacted
 
-IN_A_BAD_FILE = {
+IN_A_BAD_FILE: dict[str, Callable[[dict[str, Secret]], str]] = {
     "api-key": lambda s: f'    body: \'{{"input": {{"prompt": "{s["api key"].text}"}}}}\'',
     "authorization": lambda s: f"      Authorization:\n      - {s['authorization'].text}",
     "cookie": lambda s: f"      Set-Cookie:\n      - {s['cookie'].text};path=/;HttpOnly",
