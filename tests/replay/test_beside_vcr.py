@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
-import vcr
-from vcr.errors import CannotOverwriteExistingCassetteException
+import vcr  # type: ignore[import-untyped]
+from vcr.errors import CannotOverwriteExistingCassetteException  # type: ignore[import-untyped]
 
 from fakescope.recording.exchange import Exchange, Request
 from fakescope.recording.files import load, save
