@@ -283,3 +283,14 @@ def test_decorated_function_has_the_cassette(plain: Any, nowhere: str) -> None:
     for _ in range(2):
         with pytest.raises(NotRecordedError, match="No recording answers GET /tasks"):
             ask()
+
+
+def test_missing_extra_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delitem(sys.modules, "fakescope.recording.vcr", raising=False)
+    monkeypatch.setitem(sys.modules, "vcr.patch", None)
+
+    with (
+        pytest.raises(CassetteError, match=r"a cassette needs fakescope\[cassettes\]"),
+        use_cassette(tmp_path / "a.yaml"),
+    ):
+        pass
