@@ -1,21 +1,28 @@
-"""What every verb stands on: the configuration, one exchange, and how trouble that passes is borne."""
+"""What every verb stands on: the configuration, one exchange, and how trouble that passes is borne.
+
+All of a client is written once, as coroutines over four steps that its drivers supply: send, read on, close, sleep. The
+steps of `Client` are over when they return, so its coroutines never wait for a loop, and need none.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from math import inf
 from time import monotonic
-from typing import Any, Literal, TypedDict, Unpack
-from urllib.parse import urlencode, urlsplit
+from typing import Any, Literal, TypedDict, TypeVar, Unpack
+from urllib.parse import urlsplit
 
-from fakescope_client.errors import DashScopeError
+import httpx
+
+from fakescope_client.errors import DashScopeError, TransportError
 from fakescope_client.model import Task
 from fakescope_client.pacing import CALLS_PER_S, Pacer, Rhythm
-from fakescope_client.wire import NOTHING, Answer, Flow, Request, Sleep, T, read
+from fakescope_client.wire import NOTHING, Answer, Sink, read
 
 log = logging.getLogger("fakescope_client")
+T = TypeVar("T")
 
 REGIONS = {
     "beijing": "https://dashscope.aliyuncs.com/api/v1",
@@ -27,6 +34,8 @@ REGIONS = {
 """A key is good in one of them. Source: https://www.alibabacloud.com/help/en/model-studio/base-url"""
 
 OnAmbiguous = Literal["adopt", "raise", "resubmit"]
+_FAILURES = (httpx.HTTPError, httpx.StreamError)
+_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 
 class Options(TypedDict, total=False):
@@ -48,80 +57,122 @@ class WaitOptions(TypedDict, total=False):
 
 
 class Core:
-    """A client's settings, and flows that all verbs share."""
+    """A client's settings, and what all verbs share."""
+
+    _http: httpx.Client | httpx.AsyncClient
+    _send: Callable[..., Awaitable[httpx.Response]]
+    _chunks: Callable[[httpx.Response], AsyncIterator[bytes]]
+    _close: Callable[[httpx.Response], Awaitable[None]]
+    _sleep: Callable[[float], Awaitable[object]]
 
     def __init__(self, api_key: str | None = None, **options: Unpack[Options]) -> None:
-        self.key = os.environ.get("DASHSCOPE_API_KEY", "") if api_key is None else api_key
+        self._key = os.environ.get("DASHSCOPE_API_KEY", "") if api_key is None else api_key
         region, environment = options.get("region", ""), os.environ.get("DASHSCOPE_HTTP_BASE_URL", "")
-        if not self.key:
+        if not self._key:
             raise ValueError("no API key: give api_key, or set DASHSCOPE_API_KEY")
-        if not (self.key.isascii() and self.key.isprintable()):
+        if not (self._key.isascii() and self._key.isprintable()):
             raise ValueError("the API key holds characters that no key has")
         if region and region not in REGIONS:
             raise ValueError(f"region {region!r} is not one of {', '.join(REGIONS)}")
-        self.base = options.get("base_url") or REGIONS.get(region) or environment or REGIONS["beijing"]
-        if not self.base.startswith(("http://", "https://")):
-            raise ValueError(f"the base address {self.base!r} must begin with https:// or http://")
-        self.base = self.base.rstrip("/")
-        self.is_local = urlsplit(self.base).hostname in ("127.0.0.1", "localhost", "::1")
-        self.clock, self.on_ambiguous = options.get("clock", monotonic), options.get("on_ambiguous", "adopt")
-        self.patience, self.rhythm = options.get("patience", 300.0), Rhythm(options.get("seed"))
-        self._headers = {"X-DashScope-WorkSpace": options["workspace"]} if options.get("workspace") else {}
+        self._base = options.get("base_url") or REGIONS.get(region) or environment or REGIONS["beijing"]
+        if not self._base.startswith(("http://", "https://")):
+            raise ValueError(f"the base address {self._base!r} must begin with https:// or http://")
+        self._base = self._base.rstrip("/")
+        self._is_local = urlsplit(self._base).hostname in ("127.0.0.1", "localhost", "::1")
+        self._clock, self._on_ambiguous = options.get("clock", monotonic), options.get("on_ambiguous", "adopt")
+        self._patience, self._rhythm = options.get("patience", 300.0), Rhythm(options.get("seed"))
+        self._headers = {"Authorization": f"Bearer {self._key}", "Accept": "application/json"}
+        if options.get("workspace"):
+            self._headers["X-DashScope-WorkSpace"] = options["workspace"]
         self._pacers = {kind: Pacer(options.get("polls_per_s", CALLS_PER_S)) for kind in ("query", "list", "cancel")}
 
-    def _request(self, method: str, path: str, query: Mapping[str, object] = NOTHING, **rest: Any) -> Request:
-        url = f"{self.base}/{path}" + (f"?{urlencode(query)}" if query else "")
-        headers = {"Accept": "application/json", **self._headers, **rest.pop("headers", NOTHING)}
-        return Request(method, url, headers=headers, **rest)
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._base!r})"
+
+    async def _pause(self, seconds: float) -> None:
+        if seconds > 0:
+            await self._sleep(seconds)
+
+    async def _exchange(
+        self, method: str, url: str, within_s: float = 30.0, sink: Sink | None = None, follows: bool = True, **sent: Any
+    ) -> Answer:
+        """One request and its answer, whole within `within_s` but for a sink's. Raises TransportError."""
+        timeout = httpx.Timeout(within_s, connect=min(10.0, within_s))
+        request, until = self._http.build_request(method, url, timeout=timeout, **sent), self._clock() + within_s
+        try:
+            response = await self._send(request, stream=True, follow_redirects=follows)
+        except _FAILURES as error:
+            raise self._lost(error) from None
+        headers, parts = dict(response.headers.items()), list[bytes]()
+        try:
+            sinks = sink is not None and sink.open(response.status_code, headers)
+            take = sink.write if sink is not None and sinks else parts.append
+            async for chunk in self._chunks(response):
+                take(chunk)
+                if not sinks and self._clock() > until:
+                    raise httpx.ReadTimeout("the answer came too slowly")
+        except _FAILURES as error:
+            raise self._lost(error, response.status_code, headers) from None
+        finally:
+            if sink is not None:
+                sink.close()
+            await self._close(response)
+        return Answer(response.status_code, headers, b"".join(parts))
+
+    async def _call(self, method: str, path: str, **rest: Any) -> Answer:
+        """One exchange with the vendor, as the owner of the key."""
+        headers = {**self._headers, **rest.pop("headers", NOTHING)}
+        return await self._exchange(method, f"{self._base}/{path}", follows=False, headers=headers, **rest)
 
     def _read(self, answer: Answer) -> dict[str, Any]:
-        return read(answer, self.key)
+        return read(answer, self._key)
 
-    def _turn(self, kind: str) -> Flow[None]:
+    def _lost(self, error: Exception, status: int = 0, headers: Mapping[str, str] = NOTHING) -> TransportError:
+        """No answer, or no more of it. The text names the kind of failure: httpx says nothing of some."""
+        text = f"{type(error).__name__}: {error}".removesuffix(": ").replace(self._key, "***")
+        lost = TransportError(text, http_status=status, request_id=headers.get("x-request-id", ""))
+        lost.unsent = isinstance(error, _UNSENT)
+        return lost
+
+    async def _turn(self, kind: str) -> None:
         """Wait for this client's next turn at query, list or cancel."""
-        yield Sleep(self._pacers[kind].turn(self.clock()))
-        while pause := self._pacers[kind].go(self.clock()):
-            yield Sleep(pause)
+        await self._pause(self._pacers[kind].turn(self._clock()))
+        while pause := self._pacers[kind].go(self._clock()):
+            await self._pause(pause)
 
-    def _ask(
-        self,
-        what: str,
-        request: Request,
-        made_of: Callable[[dict[str, Any], Answer], T],
-        kind: str = "",
-        patience: float = inf,
-    ) -> Flow[T]:
-        """What is made of the good answer to a request that may be repeated. Raises DashScopeError."""
+    async def _patiently(
+        self, what: str, attempt: Callable[[], Awaitable[T]], kind: str = "", patience: float = inf
+    ) -> T:
+        """What comes of an attempt that may be repeated. Raises DashScopeError."""
         trouble = Trouble(self, what, patience)
         while True:
             if kind:
-                yield from self._turn(kind)
-            answer: Answer = yield request
+                await self._turn(kind)
             try:
-                return made_of(self._read(answer), answer)
+                return await attempt()
             except DashScopeError as error:
-                yield from trouble.bear(error)
+                await trouble.bear(error)
 
 
 class Trouble:
     """Failures in a row: a longer pause after each, until patience, counted from the first, is at an end."""
 
     def __init__(self, core: Core, what: str, patience: float = inf) -> None:
-        self._core, self._what, self._patience = core, what, min(patience, core.patience)
+        self._core, self._what, self._patience = core, what, min(patience, core._patience)
         self._failures, self._since = 0, 0.0
 
     def over(self) -> None:
         """There was a good answer in between."""
         self._failures = 0
 
-    def bear(self, error: DashScopeError, until: float = inf) -> Flow[None]:
+    async def bear(self, error: DashScopeError, until: float = inf) -> None:
         """Pause, at most to the instant `until`. Raises the error if it is no passing one, or was borne too long."""
-        now = self._core.clock()
+        now = self._core._clock()
         self._since = self._since if self._failures else now
         self._failures += 1
-        pause = self._core.rhythm.again(self._failures, error.retry_after_s)
+        pause = self._core._rhythm.again(self._failures, error.retry_after_s)
         if not error.retryable or min(now + pause, until) > self._since + self._patience:
             raise error
         pause = max(0.0, min(pause, until - now))
         log.warning("%s: %s; again in %.1f s", self._what, error, pause)
-        yield Sleep(pause)
+        await self._core._pause(pause)

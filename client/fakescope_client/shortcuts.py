@@ -1,4 +1,4 @@
-"""The common families by name: thin flows over `run` and `submit` that know where each model wants its fields.
+"""The common families by name: thin verbs over `run` and `submit` that know where each model wants its fields.
 
 All of them return the SUCCEEDED task, or with `wait=False` the submitted one; `parameters` that are None are left out,
 and any other keyword becomes a parameter as it is. Pictures are addresses, paths or bytes. Source: the API references.
@@ -12,7 +12,6 @@ from typing import Any
 from fakescope_client.files import Media, as_media
 from fakescope_client.model import Task
 from fakescope_client.protocol import Protocol
-from fakescope_client.wire import Flow
 
 _LISTS_MEDIA = re.compile(r"^wan2\.[7-9]|^wan3|^happyhorse")  # input.media instead of a field for each picture
 _TAKES_MESSAGES = re.compile(r"^wan2\.(6-(t2i|image)|[7-9]-image)|^qwen-image-3")
@@ -23,31 +22,31 @@ _WAIT = ("timeout", "on_poll", "cancel_on_interrupt")
 class Verbs(Protocol):
     """All verbs of a client."""
 
-    def text_to_video(self, /, prompt: str, *, model: str = "wan2.6-t2v", **more: Any) -> Flow[Task]:
+    async def text_to_video(self, /, prompt: str, *, model: str = "wan2.6-t2v", **more: Any) -> Task:
         """A film from words: `size="1280*720"` (or `resolution`, `ratio`), `duration` in seconds, `negative_prompt`."""
-        return self._make(model, {"prompt": prompt}, more)
+        return await self._make(model, {"prompt": prompt}, more)
 
-    def image_to_video(
+    async def image_to_video(
         self, /, image: Media, prompt: str = "", *, model: str = "wan2.6-i2v-flash", **more: Any
-    ) -> Flow[Task]:
+    ) -> Task:
         """A film that begins with a picture: `resolution="720P"`, `duration` in seconds, `audio_url`."""
         first = _media(model, [("first_frame", "img_url", image)])
-        return self._make(model, {"prompt": prompt or None, **first}, more)
+        return await self._make(model, {"prompt": prompt or None, **first}, more)
 
-    def keyframes_to_video(
+    async def keyframes_to_video(
         self, /, first: Media, last: Media, prompt: str = "", *, model: str = "wan2.2-kf2v-flash", **more: Any
-    ) -> Flow[Task]:
+    ) -> Task:
         """A film from its first and its last picture: `resolution`, `negative_prompt`."""
         both = _media(model, [("first_frame", "first_frame_url", first), ("last_frame", "last_frame_url", last)])
-        return self._make(model, {"prompt": prompt or None, **both}, more)
+        return await self._make(model, {"prompt": prompt or None, **both}, more)
 
-    def text_to_image(self, /, prompt: str, *, model: str = "wan2.5-t2i-preview", **more: Any) -> Flow[Task]:
+    async def text_to_image(self, /, prompt: str, *, model: str = "wan2.5-t2i-preview", **more: Any) -> Task:
         """Pictures from words: `n` of them, `size="1280*1280"`, `negative_prompt`."""
         if _TAKES_MESSAGES.search(model):
-            return self._make(model, _message(prompt, []), more)
-        return self._make(model, {"prompt": prompt}, more)
+            return await self._make(model, _message(prompt, []), more)
+        return await self._make(model, {"prompt": prompt}, more)
 
-    def edit_image(
+    async def edit_image(
         self,
         /,
         images: Media | list[Media] | tuple[Media, ...],
@@ -55,16 +54,16 @@ class Verbs(Protocol):
         *,
         model: str = "wan2.5-i2i-preview",
         **more: Any,
-    ) -> Flow[Task]:
+    ) -> Task:
         """A picture from one or several and an instruction: `n`, `size`; for wanx2.1-imageedit `function` as well."""
         given = images if isinstance(images, list | tuple) else [images]
         pictures = [as_media(image) for image in given]
         if _TAKES_MESSAGES.search(model):
-            return self._make(model, _message(prompt, pictures), more)
+            return await self._make(model, _message(prompt, pictures), more)
         fields = {"base_image_url": pictures[0]} if "imageedit" in model else {"images": pictures}
-        return self._make(model, {"prompt": prompt, "function": more.pop("function", None), **fields}, more)
+        return await self._make(model, {"prompt": prompt, "function": more.pop("function", None), **fields}, more)
 
-    def _make(self, model: str, fields: dict[str, Any], more: dict[str, Any]) -> Flow[Task]:
+    async def _make(self, model: str, fields: dict[str, Any], more: dict[str, Any]) -> Task:
         """Sort keywords into options of the call, fields of `input`, and parameters."""
         options = {name: more.pop(name) for name in ("path", "on_ambiguous") if name in more}
         waiting = {name: more.pop(name) for name in _WAIT if name in more}
@@ -74,8 +73,8 @@ class Verbs(Protocol):
         fields = {name: value for name, value in fields.items() if value is not None}
         parameters = {name: value for name, value in more.items() if value is not None}
         if waits:
-            return self.run(model, fields, parameters, **options, **waiting)
-        return self.submit(model, fields, parameters, **options)
+            return await self.run(model, fields, parameters, **options, **waiting)
+        return await self.submit(model, fields, parameters, **options)
 
 
 def _media(model: str, frames: list[tuple[str, str, Media]]) -> dict[str, Any]:
