@@ -19,10 +19,12 @@ import httpx
 from fakescope_client.errors import DashScopeError, TransportError
 from fakescope_client.model import Task
 from fakescope_client.pacing import CALLS_PER_S, Pacer, Rhythm
-from fakescope_client.wire import NOTHING, Answer, Sink, read
+from fakescope_client.wire import NOTHING, Answer, read
 
 log = logging.getLogger("fakescope_client")
 T = TypeVar("T")
+Sink = Callable[[int, Mapping[str, str]], Callable[[bytes], object] | None]
+"""Given status and headers: what takes the body, piece by piece; None if it is to be read like any other."""
 
 REGIONS = {
     "beijing": "https://dashscope.aliyuncs.com/api/v1",
@@ -51,9 +53,24 @@ class Options(TypedDict, total=False):
     clock: Callable[[], float]  # monotonic; given by tests, as `sleep` is
 
 
+class SubmitOptions(TypedDict, total=False):
+    """See `submit`."""
+
+    path: str
+    on_ambiguous: OnAmbiguous
+    patience: float
+
+
 class WaitOptions(TypedDict, total=False):
-    timeout: float | None  # seconds, 3,600 if not given; None for as long as it takes
-    on_poll: Callable[[Task], object]  # called with the task after every poll that was answered
+    """See `wait`."""
+
+    timeout: float | None
+    on_poll: Callable[[Task], object]
+    cancel_on_interrupt: bool
+
+
+class RunOptions(SubmitOptions, WaitOptions, total=False):
+    """See `submit` and `wait`."""
 
 
 class Core:
@@ -105,17 +122,14 @@ class Core:
             raise self._lost(error) from None
         headers, parts = dict(response.headers.items()), list[bytes]()
         try:
-            sinks = sink is not None and sink.open(response.status_code, headers)
-            take = sink.write if sink is not None and sinks else parts.append
+            take = sink and sink(response.status_code, headers)
             async for chunk in self._chunks(response):
-                take(chunk)
-                if not sinks and self._clock() > until:
+                (take or parts.append)(chunk)
+                if not take and self._clock() > until:
                     raise httpx.ReadTimeout("the answer came too slowly")
         except _FAILURES as error:
             raise self._lost(error, response.status_code, headers) from None
         finally:
-            if sink is not None:
-                sink.close()
             await self._close(response)
         return Answer(response.status_code, headers, b"".join(parts))
 

@@ -73,54 +73,43 @@ class Part:
     """A download under way: a hidden file beside the target, named after the link, so that the next try goes on."""
 
     def __init__(self, link: str, target: Path, progress: Callable[[int, int | None], object] | None) -> None:
-        self._progress, self._target = progress, target
+        self._progress, self.target = progress, target
         self.path = target.with_name(f".{target.name}.{crc32(link.partition('?')[0].encode()):08x}.part")
         self.size = self.path.stat().st_size if self.path.exists() else 0
-        self.total: int | None = None
+        self._total: int | None = None
         self._file: BinaryIO | None = None
-        self._fits = False
 
-    def open(self, status: int, headers: Mapping[str, str]) -> bool:
-        """Go on where the part ends if the server does, else start over. The length is checked by `is_whole`."""
+    def open(self, status: int, headers: Mapping[str, str]) -> Callable[[bytes], None] | None:
+        """Go on where the part ends if the server does, else start over; None if the body is no part of the file."""
         total, first = headers.get("content-length", ""), 0
         if status == 206:
             span, _, total = headers.get("content-range", "").removeprefix("bytes ").partition("/")
             first = int(span.partition("-")[0]) if span.partition("-")[0].isdecimal() else -1
         known = int(total) if total.isdecimal() and "content-encoding" not in headers else None
-        self._fits = status == 200 or (status == 206 and first == self.size and known == (self.total or known))
-        if not self._fits:
-            return False
+        if status != 200 and (status != 206 or first != self.size or known != (self._total or known)):
+            return None
         self._file = self.path.open("ab" if first else "wb")
-        self.size, self.total = first, known
-        return True
+        self.size, self._total = first, known
+        return self._write
 
-    def write(self, chunk: bytes) -> None:
+    def _write(self, chunk: bytes) -> None:
         assert self._file is not None
-        self._file.write(chunk)
-        self.size += len(chunk)
+        self.size += self._file.write(chunk)
         if self._progress is not None:
-            self._progress(self.size, self.total)
+            self._progress(self.size, self._total)
 
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def is_whole(self, answer: Answer) -> bool:
-        """Whether this answer brought the last of it, or says that there is no more."""
-        if answer.status == 416:
-            return bool(self.size) and answer.headers.get("content-range") == f"bytes */{self.size}"
-        return self._fits and self.total in (None, self.size)
+    def close(self, answer: Answer | None) -> bool:
+        """Whether this answer brought the last of it, or says that there is no more. None: it broke off."""
+        written, self._file = self._file, None
+        if written is not None:
+            written.close()
+            return answer is not None and self._total in (None, self.size)
+        return answer is not None and answer.headers.get("content-range") == f"bytes */{self.size or '-'}"
 
     def restart(self) -> None:
         """Forget what has come so far: it belongs to something else."""
         self.path.unlink(missing_ok=True)
-        self.size, self.total = 0, None
-
-    def keep(self) -> Path:
-        """Give it its name, in one step: until now the target was what it had been before."""
-        os.replace(self.path, self._target)
-        return self._target
+        self.size, self._total = 0, None
 
 
 class Files(Core):
@@ -211,18 +200,20 @@ class Files(Core):
     async def _download(self, link: str, part: Part) -> Path:
         trouble = Trouble(self, f"downloading {part.path.name}")
         while True:
-            before, status = part.size, 0
+            before, answer = part.size, None
             headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={before}-"} if before else {})
             try:
-                answer = await self._exchange("GET", link, sink=part, headers=headers)
-                status, error = answer.status, _storage_error(answer, "a download")
-                if part.is_whole(answer):
-                    return part.keep()
+                answer = await self._exchange("GET", link, sink=part.open, headers=headers)
+                error = _storage_error(answer, "a download")
             except TransportError as failure:
                 error = failure
+            finally:
+                is_whole = part.close(answer)
+            if is_whole:
+                return part.path.replace(part.target)
             if part.size > before:
                 trouble.over()
-            elif before and status in (206, 416):
+            elif before and answer and answer.status in (206, 416):
                 part.restart()
                 error.retryable = True
             await trouble.bear(error)

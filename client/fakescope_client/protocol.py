@@ -6,15 +6,14 @@ error and every interruption; and no task is given up for a failure that passes.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from functools import partial
 from heapq import heappop, heappush
 from math import inf
 from typing import Any, Unpack
 from urllib.parse import quote
 
-from fakescope_client.core import OnAmbiguous, Trouble, WaitOptions
+from fakescope_client.core import RunOptions, Trouble, WaitOptions
 from fakescope_client.errors import (
     DashScopeError,
     TaskFailedError,
@@ -29,6 +28,7 @@ from fakescope_client.routes import at_once_path
 from fakescope_client.submitting import Submitting, note
 
 TIMEOUT_S = 3600.0
+Found = AsyncGenerator[Task, None]
 
 
 class Protocol(Submitting):
@@ -39,28 +39,27 @@ class Protocol(Submitting):
         model: str,
         input: Mapping[str, Any],
         parameters: Mapping[str, Any] | None = None,
-        *,
-        path: str = "",
-        on_ambiguous: OnAmbiguous | None = None,
-        cancel_on_interrupt: bool = False,
-        **waiting: Unpack[WaitOptions],
+        **options: Unpack[RunOptions],
     ) -> Task:
         """Submit and wait: the SUCCEEDED task. Options and errors are those of `submit` and of `wait`."""
-        began, timeout = self._clock(), waiting.get("timeout", TIMEOUT_S)
-        patience = inf if timeout is None else timeout
-        async with self._canceling(cancel_on_interrupt):
-            task = await self.submit(model, input, parameters, path=path, on_ambiguous=on_ambiguous, patience=patience)
-            waiting["timeout"] = None if timeout is None else max(0.0, began + timeout - self._clock())
-            return await self.wait(task, **waiting)
+        began, rest = self._clock(), dict[str, Any](options)
+        timeout = rest.pop("timeout", TIMEOUT_S)
+        waiting = {name: rest.pop(name) for name in ("on_poll", "cancel_on_interrupt") if name in rest}
+        patience = min(rest.pop("patience", inf), inf if timeout is None else timeout)
+        try:
+            task = await self.submit(model, input, parameters, patience=patience, **rest)
+        except BaseException as stop:
+            await self._interrupted(stop, options)
+            raise
+        left = None if timeout is None else max(0.0, began + timeout - self._clock())
+        return await self.wait(task, timeout=left, **waiting)
 
     async def fetch(self, task: Task | str) -> Task:
         """The task as it stands, whatever its status. Raises DashScopeError if no answer is to be had."""
         task_id, model = _named(task)
         return await self._patiently(f"task {task_id}", partial(self._poll, task_id, model), "query")
 
-    async def wait(
-        self, task: Task | str, *, cancel_on_interrupt: bool = False, **waiting: Unpack[WaitOptions]
-    ) -> Task:
+    async def wait(self, task: Task | str, **options: Unpack[WaitOptions]) -> Task:
         """Poll until the task has SUCCEEDED, and return it: at once, every 3 s for 30 s, then up to every 15 s.
 
         `timeout` is in seconds, 3,600 if not given, None for as long as it takes; `on_poll` is called with the task
@@ -69,22 +68,19 @@ class Protocol(Submitting):
         TaskUnknownError, TaskTimeoutError, or a DashScopeError with `task_id` if polls are refused or unanswered for
         too long.
         """
-        async with self._canceling(cancel_on_interrupt):
-            (ended,) = [ended async for ended in self.wait_many([task], **waiting)]
+        (ended,) = [ended async for ended in self.wait_many([task], **options)]
         return _succeeded(ended)
 
     resume = wait
     """Take up a task again that another call, or another program, has submitted."""
 
-    async def wait_many(
-        self, tasks: Iterable[Task | str], **waiting: Unpack[WaitOptions]
-    ) -> AsyncGenerator[Task, None]:
+    async def wait_many(self, tasks: Iterable[Task | str], **options: Unpack[WaitOptions]) -> Found:
         """Each task as it ends, FAILED, CANCELED and UNKNOWN ones too: nothing is raised for those.
 
         All are polled in turn, whoever is due longest first, together at most 20 times a second. Raises
         TaskTimeoutError for those that are left.
         """
-        began, timeout, on_poll = self._clock(), waiting.get("timeout", TIMEOUT_S), waiting.get("on_poll")
+        began, timeout, on_poll = self._clock(), options.get("timeout", TIMEOUT_S), options.get("on_poll")
         deadline, trouble = began + (inf if timeout is None else timeout), Trouble(self, "polling")
         left = {_named(task)[0]: task for task in tasks}
         due = [(began, n, *_named(task)) for n, task in enumerate(left.values())]
@@ -121,6 +117,7 @@ class Protocol(Submitting):
             raise
         except BaseException as stop:
             note(stop, *left)
+            await self._interrupted(stop, options)
             raise
 
     async def cancel(self, task: Task | str) -> bool:
@@ -176,25 +173,19 @@ class Protocol(Submitting):
         if "request_id" not in self._read(await self._call("POST", path, content=b"", within_s=within_s)):
             raise TransportError("a cancellation was answered with something else", http_status=200)
 
-    @asynccontextmanager
-    async def _canceling(self, wanted: bool) -> AsyncIterator[None]:
-        """If we are interrupted, and that is wanted: one quick attempt to cancel the task."""
-        try:
-            yield
-        except (Exception, GeneratorExit):
-            raise
-        except BaseException as stop:
-            task_id = vars(stop).get("task_id", "")
-            if wanted and task_id:
-                try:
-                    await self._cancel(task_id, 5.0)
-                    stop.add_note("It was canceled.")
-                except DashScopeError as error:
-                    stop.add_note(f"It was not canceled: {error}")
-                except BaseException as again:  # twice Ctrl-C
-                    note(again, task_id)
-                    raise
-            raise
+    async def _interrupted(self, stop: BaseException, options: WaitOptions) -> None:
+        """If that is wanted: one quick attempt to cancel the tasks that an interruption names."""
+        if isinstance(stop, Exception | GeneratorExit) or not options.get("cancel_on_interrupt"):
+            return
+        for task_id in (task_ids := vars(stop).get("task_ids", ())):
+            try:
+                await self._cancel(task_id, 5.0)
+                stop.add_note(f"Task {task_id} was canceled.")
+            except DashScopeError as error:
+                stop.add_note(f"Task {task_id} was not canceled: {error}")
+            except BaseException as again:  # twice Ctrl-C
+                note(again, *task_ids)
+                raise
 
 
 def _named(task: Task | str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from fakescope_client.core import RunOptions
 from fakescope_client.files import Media, as_media
 from fakescope_client.model import Task
 from fakescope_client.protocol import Protocol
@@ -16,7 +17,7 @@ from fakescope_client.protocol import Protocol
 _LISTS_MEDIA = re.compile(r"^wan2\.[7-9]|^wan3|^happyhorse")  # input.media instead of a field for each picture
 _TAKES_MESSAGES = re.compile(r"^wan2\.(6-(t2i|image)|[7-9]-image)|^qwen-image-3")
 _INPUT = ("negative_prompt", "audio_url", "template", "mask_image_url")
-_WAIT = ("timeout", "on_poll", "cancel_on_interrupt")
+_Pictures = Media | list[Media] | tuple[Media, ...]
 
 
 class Verbs(Protocol):
@@ -47,13 +48,7 @@ class Verbs(Protocol):
         return await self._make(model, {"prompt": prompt}, more)
 
     async def edit_image(
-        self,
-        /,
-        images: Media | list[Media] | tuple[Media, ...],
-        prompt: str,
-        *,
-        model: str = "wan2.5-i2i-preview",
-        **more: Any,
+        self, /, images: _Pictures, prompt: str, *, model: str = "wan2.5-i2i-preview", **more: Any
     ) -> Task:
         """A picture from one or several and an instruction: `n`, `size`; for wanx2.1-imageedit `function` as well."""
         given = images if isinstance(images, list | tuple) else [images]
@@ -65,16 +60,13 @@ class Verbs(Protocol):
 
     async def _make(self, model: str, fields: dict[str, Any], more: dict[str, Any]) -> Task:
         """Sort keywords into options of the call, fields of `input`, and parameters."""
-        options = {name: more.pop(name) for name in ("path", "on_ambiguous") if name in more}
-        waiting = {name: more.pop(name) for name in _WAIT if name in more}
-        waits = more.pop("wait", True)
+        start = self.run if more.pop("wait", True) else self.submit
+        options = {name: more.pop(name) for name in RunOptions.__annotations__ if name in more}
         if "messages" not in fields:
             fields |= {name: more.pop(name) for name in _INPUT if name in more}
         fields = {name: value for name, value in fields.items() if value is not None}
         parameters = {name: value for name, value in more.items() if value is not None}
-        if waits:
-            return await self.run(model, fields, parameters, **options, **waiting)
-        return await self.submit(model, fields, parameters, **options)
+        return await start(model, fields, parameters, **options)
 
 
 def _media(model: str, frames: list[tuple[str, str, Media]]) -> dict[str, Any]:

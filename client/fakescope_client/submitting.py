@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
 from math import inf
-from threading import Lock
 from typing import Any, Unpack
 
-from fakescope_client.core import OnAmbiguous, Options, Trouble, log
+from fakescope_client.core import OnAmbiguous, Options, SubmitOptions, Trouble, log
 from fakescope_client.errors import AmbiguousSubmissionError, DashScopeError, TransportError
 from fakescope_client.files import Files
 from fakescope_client.model import VENDOR_ZONE, Task
@@ -34,34 +33,29 @@ _NAMES_OSS = re.compile(r'(?<!\\)"oss://')
 
 
 class Sent:
-    """Submissions under way and lost ones, by model, and the tasks that are accounted for. For threads, too.
+    """Submissions under way and lost ones, by model, and the tasks that are accounted for.
 
-    Who sends counts itself first and then looks for losses; who looks for a loss counts it first and then waits for
-    those who send. So one of them sees the other.
+    Who sends enters itself first and then looks for losses; who looks for a loss enters that first and then waits for
+    those who send. So one of them sees the other, in threads as well: each step on a list or dictionary is one.
     """
 
     def __init__(self) -> None:
-        self.open: Counter[str] = Counter()
-        self.lost: Counter[str] = Counter()
+        self.open, self.lost = list[str](), list[str]()
         self.given_up: dict[str, float] = {}  # when the last search of a model ended without a task
-        self.known: dict[str, None] = {}
-        self._lock = Lock()
+        self.known: OrderedDict[str, None] = OrderedDict()
 
     @contextmanager
-    def counted(self, counter: Counter[str], model: str) -> Iterator[None]:
-        with self._lock:
-            counter[model] += 1
+    def entered(self, models: list[str], model: str) -> Iterator[None]:
+        models.append(model)
         try:
             yield
         finally:
-            with self._lock:
-                counter[model] -= 1
+            models.remove(model)
 
     def account_for(self, task_id: str) -> None:
-        with self._lock:
-            self.known[task_id] = None
-            if len(self.known) > 10_000:
-                del self.known[next(iter(self.known))]
+        self.known[task_id] = None
+        if len(self.known) > 10_000:
+            self.known.popitem(last=False)
 
 
 class Submitting(Files):
@@ -85,10 +79,7 @@ class Submitting(Files):
         model: str,
         input: Mapping[str, Any],
         parameters: Mapping[str, Any] | None = None,
-        *,
-        path: str = "",
-        on_ambiguous: OnAmbiguous | None = None,
-        patience: float = inf,
+        **options: Unpack[SubmitOptions],
     ) -> Task:
         """Start a task. It is PENDING; `wait` for it, or keep it with `Task.to_json`.
 
@@ -105,12 +96,12 @@ class Submitting(Files):
         Raises ValueError if the model answers at once, AmbiguousSubmissionError, and whatever the vendor refuses with.
         Ctrl-C and cancellation carry `task_id` if the task was found, and a note in any case.
         """
-        path, policy = path or task_path(model), on_ambiguous or self._on_ambiguous
+        path, policy = options.get("path") or task_path(model), options.get("on_ambiguous") or self._on_ambiguous
         if not path:
             raise ValueError(f"{model} answers at once: use detect()")
         given, headers = {"input": input, "parameters": parameters or {}}, {"X-DashScope-Async": "enable"}
         send = await self._service(model, path, given, headers=headers, within_s=60.0)
-        trouble, losses = Trouble(self, f"submitting to {model}", patience), 0
+        trouble, losses = Trouble(self, f"submitting to {model}", options.get("patience", inf)), 0
         before: float | None = None  # since when the fate of a request is open
         with ExitStack() as search:  # while it holds something, the submission counts as lost
             try:
@@ -139,9 +130,9 @@ class Submitting(Files):
                 raise
 
     async def _attempt(self, send: partial[Any], model: str, search: ExitStack) -> Task | None:
-        """Submit, unless a lost submission of this model is looked for. Its task is known, or counts as lost, at the end."""
-        with self._sent.counted(self._sent.open, model):
-            if self._sent.lost[model]:
+        """Submit, unless a lost submission of this model is looked for. At the end it is known, or counts as lost."""
+        with self._sent.entered(self._sent.open, model):
+            if model in self._sent.lost:
                 return None
             try:
                 body = self._read(await send())
@@ -152,7 +143,7 @@ class Submitting(Files):
                     )
             except BaseException as error:
                 if not _is_settled(error):
-                    search.enter_context(self._sent.counted(self._sent.lost, model))
+                    search.enter_context(self._sent.entered(self._sent.lost, model))
                 raise
             self._sent.account_for(task.id)
             return task
@@ -171,7 +162,7 @@ class Submitting(Files):
         log.warning("submitting to %s: %s; looking for its task", model, lost)
         found: list[Task] = []
         said = "is not listed; most likely the submission never arrived, but that is not certain"
-        while self._sent.open[model]:
+        while model in self._sent.open:
             await self._pause(_HOLD_S)
         try:
             for pause in looks_s:
@@ -182,7 +173,7 @@ class Submitting(Files):
             said, may_send = f"could not be looked for ({error})", False
         ours = [task for task in found if lost.request_id and task.request_id == lost.request_id]
         # What an earlier search gave up may have started just before: then one candidate is not enough, either.
-        undisputed = self._sent.lost[model] == 1 and before - _SKEW_S >= self._sent.given_up.get(model, -inf)
+        undisputed = self._sent.lost.count(model) == 1 and before - _SKEW_S >= self._sent.given_up.get(model, -inf)
         if policy != "raise" and len(found) == 1 and undisputed:
             ours = found
         if ours:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from fakescope_client.errors import DashScopeError, TransportError, kind_of
 
@@ -18,17 +18,6 @@ class Answer(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes
-
-
-class Sink(Protocol):
-    """Where a body goes that is too large to keep."""
-
-    def open(self, status: int, headers: Mapping[str, str]) -> bool:
-        """Whether the body of this answer is wanted; if not, it is read like any other."""
-
-    def write(self, chunk: bytes) -> None: ...
-
-    def close(self) -> None: ...
 
 
 def read(answer: Answer, secret: str) -> dict[str, Any]:
