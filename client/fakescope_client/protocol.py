@@ -164,7 +164,7 @@ class Protocol(Submitting):
         task = Task.parse(body, model)
         if task.id != task_id or not task.status:
             raise TransportError(f"a query was answered with something else: {str(body)[:200]}", http_status=200)
-        self._sent.account_for(task_id)
+        self._account_for(task_id)
         return task
 
     async def _cancel(self, task_id: str, within_s: float = 30.0) -> None:

@@ -1,7 +1,7 @@
 """Submitting: the one request that costs money, and so is never repeated unless it certainly did not arrive.
 
-If an answer is lost, the list of tasks is asked: while that goes on, nobody else here submits the same model, so that
-a task that appears can only be the lost one. Another program's may appear as well: two candidates settle nothing.
+Submissions of one model leave one after the other. If an answer is lost, the list of tasks is asked before the next one
+leaves: a new task there can only be the lost one, or another program's. Two candidates settle nothing.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
@@ -24,7 +23,7 @@ from fakescope_client.model import VENDOR_ZONE, Task
 from fakescope_client.routes import task_path
 from fakescope_client.wire import NOTHING, server_ms
 
-_HOLD_S = 0.1  # how often somebody looks who waits for the submissions of others
+_HOLD_S = 0.01  # how often somebody looks who is the next to submit, and so on
 _LOOKS_S = (0.5, 2.0, 5.0)  # a request whose answer was lost may still be under way: look again
 _SKEW_S = 2.0  # `Date` has whole seconds, and the vendor more than one machine
 _SENDS = 3
@@ -32,38 +31,19 @@ _SECOND = "%Y%m%d%H%M%S"
 _NAMES_OSS = re.compile(r'(?<!\\)"oss://')
 
 
-class Sent:
-    """Submissions under way and lost ones, by model, and the tasks that are accounted for.
-
-    Who sends enters itself first and then looks for losses; who looks for a loss enters that first and then waits for
-    those who send. So one of them sees the other, in threads as well: each step on a list or dictionary is one.
-    """
-
-    def __init__(self) -> None:
-        self.open, self.lost = list[str](), list[str]()
-        self.given_up: dict[str, float] = {}  # when the last search of a model ended without a task
-        self.known: OrderedDict[str, None] = OrderedDict()
-
-    @contextmanager
-    def entered(self, models: list[str], model: str) -> Iterator[None]:
-        models.append(model)
-        try:
-            yield
-        finally:
-            models.remove(model)
-
-    def account_for(self, task_id: str) -> None:
-        self.known[task_id] = None
-        if len(self.known) > 10_000:
-            self.known.popitem(last=False)
-
-
 class Submitting(Files):
     """`submit`, and the search for what became of one."""
 
     def __init__(self, api_key: str | None = None, **options: Unpack[Options]) -> None:
         super().__init__(api_key, **options)
-        self._sent = Sent()
+        self._queues: dict[str, list[object]] = {}  # by model; each step on a list or dictionary is one, for threads
+        self._given_up: dict[str, float] = {}  # when the last search of a model ended without a task
+        self._known: OrderedDict[str, None] = OrderedDict()
+
+    def _account_for(self, task_id: str) -> None:
+        self._known[task_id] = None
+        if len(self._known) > 10_000:
+            self._known.popitem(last=False)
 
     async def _service(self, model: str, path: str, given: Mapping[str, Any], **options: Any) -> partial[Any]:
         """The call of a service, ready to be made, with files uploaded. Raises ValueError for NaN, which is no JSON."""
@@ -101,39 +81,28 @@ class Submitting(Files):
             raise ValueError(f"{model} answers at once: use detect()")
         given, headers = {"input": input, "parameters": parameters or {}}, {"X-DashScope-Async": "enable"}
         send = await self._service(model, path, given, headers=headers, within_s=60.0)
-        trouble, losses = Trouble(self, f"submitting to {model}", options.get("patience", inf)), 0
-        before: float | None = None  # since when the fate of a request is open
-        with ExitStack() as search:  # while it holds something, the submission counts as lost
+        trouble, losses, me = Trouble(self, f"submitting to {model}", options.get("patience", inf)), 0, object()
+        queue = self._queues.setdefault(model, [])
+        while True:
+            queue.append(me)
             try:
-                while True:
-                    before = now = self._clock()
-                    try:
-                        task = await self._attempt(send, model, search)
-                        if task is None:
-                            before = None
-                            await self._pause(_HOLD_S)
-                    except DashScopeError as error:
-                        if _is_settled(error):
-                            task = before = None
-                            await trouble.bear(error)
-                            continue
-                        losses += 1
-                        task = await self._find(model, now, error, policy, may_send=losses < _SENDS)
-                        search.close()
-                    if task is not None:
-                        return task
-            except (DashScopeError, GeneratorExit):
-                raise
-            except BaseException as stop:
-                if before is not None:
-                    await self._note_submission(stop, model, before)
-                raise
+                while ahead := queue.index(me):
+                    await self._pause(_HOLD_S * ahead)
+                task = await self._settled(send, model, policy, may_send=losses < _SENDS - 1)
+                if task is not None:
+                    return task
+                losses, refused = losses + 1, None
+            except DashScopeError as error:
+                refused = error
+            finally:
+                queue.remove(me)
+            if refused is not None:
+                await trouble.bear(refused)
 
-    async def _attempt(self, send: partial[Any], model: str, search: ExitStack) -> Task | None:
-        """Submit, unless a lost submission of this model is looked for. At the end it is known, or counts as lost."""
-        with self._sent.entered(self._sent.open, model):
-            if model in self._sent.lost:
-                return None
+    async def _settled(self, send: partial[Any], model: str, policy: OnAmbiguous, may_send: bool) -> Task | None:
+        """Submit once, and find out what became of it: None if it may be sent again."""
+        before = self._clock()
+        try:
             try:
                 body = self._read(await send())
                 task = Task.parse(body, model)
@@ -141,12 +110,17 @@ class Submitting(Files):
                     raise TransportError(
                         f"a submission was answered without a task: {str(body)[:200]}", http_status=200
                     )
-            except BaseException as error:
-                if not _is_settled(error):
-                    search.enter_context(self._sent.entered(self._sent.lost, model))
-                raise
-            self._sent.account_for(task.id)
-            return task
+                self._account_for(task.id)
+                return task
+            except TransportError as error:
+                if error.unsent:
+                    raise
+                return await self._find(model, before, error, policy, may_send)
+        except (DashScopeError, GeneratorExit):
+            raise
+        except BaseException as stop:
+            await self._note_submission(stop, model, before)
+            raise
 
     async def _find(
         self,
@@ -162,8 +136,6 @@ class Submitting(Files):
         log.warning("submitting to %s: %s; looking for its task", model, lost)
         found: list[Task] = []
         said = "is not listed; most likely the submission never arrived, but that is not certain"
-        while model in self._sent.open:
-            await self._pause(_HOLD_S)
         try:
             for pause in looks_s:
                 await self._pause(pause)
@@ -173,14 +145,14 @@ class Submitting(Files):
             said, may_send = f"could not be looked for ({error})", False
         ours = [task for task in found if lost.request_id and task.request_id == lost.request_id]
         # What an earlier search gave up may have started just before: then one candidate is not enough, either.
-        undisputed = self._sent.lost.count(model) == 1 and before - _SKEW_S >= self._sent.given_up.get(model, -inf)
+        undisputed = before - _SKEW_S >= self._given_up.get(model, -inf)
         if policy != "raise" and len(found) == 1 and undisputed:
             ours = found
         if ours:
-            self._sent.account_for(ours[0].id)
+            self._account_for(ours[0].id)
             log.warning("submitting to %s: found its task %s", model, ours[0].id)
             return ours[0]
-        self._sent.given_up[model] = self._clock()
+        self._given_up[model] = self._clock()
         if not found and may_send and policy == "resubmit":
             return None
         if found:
@@ -204,7 +176,7 @@ class Submitting(Files):
 
         since = datetime.fromtimestamp(await self._patiently("looking for a task", instant, "list", patience), UTC)
         listed = self.list(model=model, since=since, patience=patience)
-        return [task async for task in listed if task.id not in self._sent.known]
+        return [task async for task in listed if task.id not in self._known]
 
     async def list(
         self,
@@ -254,17 +226,12 @@ class Submitting(Files):
         except DashScopeError as error:
             stop.add_note(error.message)
         except BaseException as again:  # twice Ctrl-C
-            self._sent.given_up[model] = self._clock()
+            self._given_up[model] = self._clock()
             again.add_note(f"a submission to {model} was under way; list() may show its task")
             raise
         else:
             assert task is not None
             note(stop, task.id)
-
-
-def _is_settled(error: BaseException) -> bool:
-    """Whether a submission that ended so has certainly started nothing."""
-    return isinstance(error, DashScopeError) and (not isinstance(error, TransportError) or error.unsent)
 
 
 def note(stop: BaseException, *task_ids: str) -> None:

@@ -27,21 +27,20 @@ class _Steps(Verbs):
         super().__init__(api_key, **options)
         self.own = None if http else httpx.Client(trust_env=not self._is_local)
         self._http = client = http or self.own or httpx.Client()
+        self._send, self._close, self._sleep = _soon(client.send), _soon(httpx.Response.close), _soon(sleep)
+        self._chunks = _chunks
 
-        async def send(*args: Any, **kwargs: Any) -> httpx.Response:
-            return client.send(*args, **kwargs)
 
-        async def chunks(response: httpx.Response) -> AsyncIterator[bytes]:
-            for chunk in response.iter_bytes():
-                yield chunk
+def _soon(call: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
+    async def step(*args: P.args, **kwargs: P.kwargs) -> T:
+        return call(*args, **kwargs)
 
-        async def close(response: httpx.Response) -> None:
-            response.close()
+    return step
 
-        async def pause(seconds: float) -> None:
-            sleep(seconds)
 
-        self._send, self._chunks, self._close, self._sleep = send, chunks, close, pause
+async def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
+    for chunk in response.iter_bytes():
+        yield chunk
 
 
 def _end_of(step: Any) -> Any:

@@ -284,9 +284,9 @@ def test_proxies_are_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
 
     with Client("sk-fake", base_url="http://127.0.0.1:2/api/v1", patience=0) as client:
-        assert client._http._mounts == {}
+        assert client._steps._http._mounts == {}
     with Client("sk-fake", base_url="http://example.com/api/v1") as client:
-        assert client._http._mounts != {}
+        assert client._steps._http._mounts != {}
 
 
 def test_client_closes_what_is_its_own_and_nothing_else() -> None:
@@ -296,7 +296,7 @@ def test_client_closes_what_is_its_own_and_nothing_else() -> None:
     assert not mine.is_closed
     with Client("sk-fake") as client:
         pass
-    assert client._http.is_closed
+    assert client._steps._http.is_closed
 
 
 @pytest.mark.anyio
