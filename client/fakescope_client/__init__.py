@@ -7,7 +7,7 @@ with Client() as client:  # DASHSCOPE_API_KEY, and DASHSCOPE_HTTP_BASE_URL if it
     client.download(film, "film.mp4")
 """
 
-from fakescope_client.aio import AsyncClient
+from fakescope_client.clients import AsyncClient, Client
 from fakescope_client.core import REGIONS, OnAmbiguous, Options
 from fakescope_client.errors import (
     AmbiguousSubmissionError,
@@ -25,7 +25,6 @@ from fakescope_client.errors import (
 )
 from fakescope_client.files import Media
 from fakescope_client.model import Output, Refusal, Task, TaskStatus, Usage
-from fakescope_client.sync import Client
 
 __version__ = "0.1.0"
 __all__ = [

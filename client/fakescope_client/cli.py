@@ -17,49 +17,40 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from fakescope_client.clients import Client
 from fakescope_client.core import REGIONS
 from fakescope_client.errors import DashScopeError, TaskTimeoutError, TransportError
-from fakescope_client.model import Task, TaskStatus
-from fakescope_client.sync import Client
+from fakescope_client.model import Task
 
-_BAD = (TaskStatus.FAILED, TaskStatus.CANCELED, TaskStatus.UNKNOWN)
-_VERBS = {
-    "run": "submit a task, wait for it, print the links of its results",
-    "submit": "submit a task and print its id",
-    "wait": "wait for a task and print the links of its results",
-    "fetch": "print how a task stands",
-    "cancel": "cancel a task that is PENDING",
-    "list": "print the tasks of the last 24 hours, newest first",
-    "upload": "upload a file for a model and print its oss:// address",
-    "download": "download the results of a task, or a link",
-}
-_Flags = dict[str, dict[str, Any]]
-_SUBMITS: _Flags = {
-    "model": {},
-    "prompt": {"nargs": "?"},
-    "--input": {"metavar": "KEY=VALUE", "help": "a field of input: text, JSON, or @FILE; may be repeated"},
-    "--parameter": {"metavar": "KEY=VALUE", "help": "a parameter: text or JSON; may be repeated"},
-    "--path": {"help": "the endpoint after /services/, for models that are not known"},
-    "--on-ambiguous": {"default": "adopt", "choices": ["adopt", "raise", "resubmit"]},
-}
-_WAITS: _Flags = {
+_FLAGS: dict[str, dict[str, Any]] = {
+    "-i/--input": {
+        "action": "append",
+        "metavar": "KEY=VALUE",
+        "help": "a field of input: text, JSON, or @FILE; repeats",
+    },
+    "-p/--parameter": {"action": "append", "metavar": "KEY=VALUE", "help": "a parameter: text or JSON; repeats"},
+    "--path": {"default": "", "help": "the endpoint after /services/, for models that are not known"},
+    "--on-ambiguous": {"choices": ["adopt", "raise", "resubmit"], "help": "when a submission is lost (default: adopt)"},
     "--timeout": {"type": float, "default": 3600.0, "metavar": "S", "help": "seconds (default: 3600)"},
     "--to": {"metavar": "PATH", "help": "download the results to this file or folder"},
     "--cancel-on-interrupt": {"action": "store_true", "help": "Ctrl-C cancels a task that is PENDING"},
-}
-_ALL: _Flags = {
-    "--base-url": {"metavar": "URL", "help": "instead of DASHSCOPE_HTTP_BASE_URL"},
-    "--region": {"choices": [*REGIONS], "help": "whose public address to use"},
+    "--model": {"default": "", "help": "of this model only"},
+    "--status": {"default": "", "help": "that stand so only"},
+    "--base-url": {"default": "", "metavar": "URL", "help": "instead of DASHSCOPE_HTTP_BASE_URL"},
+    "--region": {"default": "", "choices": [*REGIONS], "help": "whose public address to use"},
     "--patience": {"type": float, "default": 300.0, "metavar": "S", "help": "seconds of trouble that are borne"},
     "--json": {"action": "store_true", "help": "for programs: one JSON object per line"},
 }
-_TAKES: dict[str, _Flags] = {
-    "run": _SUBMITS | _WAITS,
-    "submit": _SUBMITS,
-    "wait": {"task": {}} | _WAITS,
-    "list": {"--model": {"default": ""}, "--status": {"default": ""}},
-    "upload": {"file": {"type": Path}, "model": {}},
-    "download": {"task": {"metavar": "SOURCE", "help": "task id or link"}, "to": {"help": "file or folder"}},
+_SUBMITS, _WAITS, _EVERY = [*_FLAGS][:4], [*_FLAGS][4:7], [*_FLAGS][9:]
+_VERBS: dict[str, tuple[str, str, list[str]]] = {
+    "run": ("submit a task, wait for it, print the links of its results", "model prompt?", _SUBMITS + _WAITS),
+    "submit": ("submit a task and print its id", "model prompt?", _SUBMITS),
+    "wait": ("wait for a task and print the links of its results", "task", _WAITS),
+    "fetch": ("print how a task stands", "task", []),
+    "cancel": ("cancel a task that is PENDING", "task", []),
+    "list": ("print the tasks of the last 24 hours, newest first", "", ["--model", "--status"]),
+    "upload": ("upload a file for a model and print its oss:// address", "file model", []),
+    "download": ("download the results of a task, or a link, to a file or folder", "task to", []),
 }
 
 
@@ -67,11 +58,12 @@ def main(arguments: list[str]) -> int:
     """Run one command; its exit status. Results go to standard output, all else to standard error."""
     parser = ArgumentParser("fakescope client", description=__doc__, epilog="The key is DASHSCOPE_API_KEY.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for verb, does in _VERBS.items():
-        takes = verbs.add_parser(verb, help=does, description=does)
-        for name, about in (_TAKES.get(verb, {"task": {}}) | _ALL).items():
-            repeats = {"action": "append", "default": []} if name in ("--input", "--parameter") else {}
-            takes.add_argument(*([name[1:3]] if repeats else []), name, **about, **repeats)
+    for verb, (does, takes, flags) in _VERBS.items():
+        command = verbs.add_parser(verb, help=does, description=does)
+        for name in takes.split():
+            command.add_argument(name.rstrip("?"), nargs="?" if name.endswith("?") else None)
+        for flag in flags + _EVERY:
+            command.add_argument(*flag.split("/"), **_FLAGS[flag])
     try:
         options = parser.parse_args(arguments)
     except SystemExit as done:
@@ -79,7 +71,7 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.ERROR)
     logging.getLogger("fakescope_client").setLevel(logging.WARNING)
     progress = _Progress()
-    where = {"base_url": options.base_url or "", "region": options.region or "", "patience": options.patience}
+    where: Any = {name: getattr(options, name) for name in ("base_url", "region", "patience")}
     try:
         with Client(sleep=progress.sleep, **where) as client:
             return _run(client, options, progress)
@@ -101,9 +93,9 @@ def _run(client: Client, options: Namespace, progress: _Progress) -> int:
     task: Any = getattr(options, "task", "")
     if options.verb in ("submit", "run"):
         given = {"prompt": options.prompt} if options.prompt is not None else {}
-        given |= dict(map(_field, options.input))
-        rest = {"path": options.path or "", "on_ambiguous": options.on_ambiguous}
-        task = client.submit(options.model, given, dict(map(_field, options.parameter)), **rest)
+        given |= dict(map(_field, options.input or []))
+        rest: Any = {"path": options.path, "on_ambiguous": options.on_ambiguous}
+        task = client.submit(options.model, given, dict(map(_field, options.parameter or [])), **rest)
         if options.verb == "submit":
             return _show(options, task, task.id)
         print(f"task {task.id}", file=sys.stderr)
@@ -126,7 +118,7 @@ def _run(client: Client, options: Namespace, progress: _Progress) -> int:
                 _show(options, task, f"{task.id}  {task.status:<9}  {when}  {task.model}")
             return 0
         case "upload":
-            address = client.upload(options.file, options.model)
+            address = client.upload(Path(options.file), options.model)
             return _show(options, {"url": address}, address)
         case "download" if not task.startswith("http"):
             task = client.fetch(task)
@@ -157,7 +149,7 @@ def _show(options: Namespace, about: Task | dict[str, Any], *lines: str) -> int:
         known = {name: value for name, value in known.items() if value not in (None, "", ())}
         lines = (json.dumps(known, ensure_ascii=False, default=str),)
     print(*(f"{line}\n" for line in lines if line), sep="", end="")
-    return int(known.get("status") in _BAD)
+    return int(known.get("status") in ("FAILED", "CANCELED", "UNKNOWN"))
 
 
 class _Progress:

@@ -269,7 +269,7 @@ def test_wait_many_of_nothing_is_nothing(world: Any) -> None:
 
 
 def test_turns_of_threads_are_counted_together() -> None:
-    from fakescope_client.pacing import Pacer
+    from fakescope_client.core import Pacer
 
     pacer, turns, lock = Pacer(20), list[float](), threading.Lock()
 
