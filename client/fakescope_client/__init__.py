@@ -8,7 +8,7 @@ with Client() as client:  # DASHSCOPE_API_KEY, and DASHSCOPE_HTTP_BASE_URL if it
 """
 
 from fakescope_client.clients import AsyncClient, Client
-from fakescope_client.core import REGIONS, OnAmbiguous, Options
+from fakescope_client.core import Options
 from fakescope_client.errors import (
     AmbiguousSubmissionError,
     AuthenticationError,
@@ -23,12 +23,10 @@ from fakescope_client.errors import (
     ThrottledError,
     TransportError,
 )
-from fakescope_client.files import Media
-from fakescope_client.model import Output, Refusal, Task, TaskStatus, Usage
+from fakescope_client.model import Task, TaskStatus, Usage
 
 __version__ = "0.1.0"
 __all__ = [
-    "REGIONS",
     "AmbiguousSubmissionError",
     "AsyncClient",
     "AuthenticationError",
@@ -36,13 +34,9 @@ __all__ = [
     "ContentRefusedError",
     "DashScopeError",
     "InvalidParameterError",
-    "Media",
     "ModelNotFoundError",
-    "OnAmbiguous",
     "Options",
-    "Output",
     "QuotaExhaustedError",
-    "Refusal",
     "Task",
     "TaskFailedError",
     "TaskStatus",

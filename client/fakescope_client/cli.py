@@ -68,8 +68,7 @@ def main(arguments: list[str]) -> int:
         options = parser.parse_args(arguments)
     except SystemExit as done:
         return int(done.code or 0)
-    logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.ERROR)
-    logging.getLogger("fakescope_client").setLevel(logging.WARNING)
+    logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
     progress = _Progress()
     where: Any = {name: getattr(options, name) for name in ("base_url", "region", "patience")}
     try:
@@ -92,8 +91,8 @@ def main(arguments: list[str]) -> int:
 def _run(client: Client, options: Namespace, progress: _Progress) -> int:
     task: Any = getattr(options, "task", "")
     if options.verb in ("submit", "run"):
-        given = {"prompt": options.prompt} if options.prompt is not None else {}
-        given |= dict(map(_field, options.input or []))
+        given = {"prompt": options.prompt} | dict(map(_field, options.input or []))
+        given = {name: value for name, value in given.items() if value is not None}
         rest: Any = {"path": options.path, "on_ambiguous": options.on_ambiguous}
         task = client.submit(options.model, given, dict(map(_field, options.parameter or [])), **rest)
         if options.verb == "submit":
@@ -110,16 +109,15 @@ def _run(client: Client, options: Namespace, progress: _Progress) -> int:
             return _show(options, task, task.status, *task.results, task.message)
         case "cancel":
             done = client.cancel(task)
-            said = "canceled" if done else "too late: it is not PENDING"
-            return _show(options, {"task_id": task, "canceled": done}, said) or int(not done)
+            _show(options, {"task_id": task, "canceled": done}, "canceled" if done else "too late: it is not PENDING")
+            return int(not done)
         case "list":
             for task in client.list(model=options.model, status=options.status):
                 when = f"{task.submitted_at:%Y-%m-%d %H:%M:%S}" if task.submitted_at else "-"
                 _show(options, task, f"{task.id}  {task.status:<9}  {when}  {task.model}")
             return 0
         case "upload":
-            address = client.upload(Path(options.file), options.model)
-            return _show(options, {"url": address}, address)
+            return _show(options, {"url": (url := client.upload(Path(options.file), options.model))}, url)
         case "download" if not task.startswith("http"):
             task = client.fetch(task)
     if options.to:
@@ -134,10 +132,8 @@ def _field(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals:
         raise ValueError(f"{text!r} is not KEY=VALUE")
-    if value.startswith("@"):
-        return key, Path(value[1:])
     try:
-        return key, json.loads(value)
+        return key, Path(value[1:]) if value.startswith("@") else json.loads(value)
     except ValueError:
         return key, value
 
@@ -156,8 +152,7 @@ class _Progress:
     """A line on a terminal that is written over once a second; plain lines, one per change, in a pipe."""
 
     def __init__(self) -> None:
-        self._is_terminal, self._began = sys.stderr.isatty(), time.monotonic()
-        self._said, self._about = "", ""
+        self._is_terminal, self._began, self._said, self._about = sys.stderr.isatty(), time.monotonic(), "", ""
 
     def begin(self, client: Client, task: Task | str) -> None:
         """Look up how long tasks of this model took lately, if anybody is there to read it."""
@@ -174,25 +169,26 @@ class _Progress:
         if task.status != self._said and not self._is_terminal:
             print(f"{task.status} after {time.monotonic() - self._began:.0f} s", file=sys.stderr)
         self._said = task.status
-        self._draw(f"{self._said} {_minutes(time.monotonic() - self._began)}{self._about}")
+        self._draw()
 
     def sleep(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            if self._said:
-                self._draw(f"{self._said} {_minutes(time.monotonic() - self._began)}{self._about}")
+            self._draw()
             time.sleep(min(left, 1.0) if self._is_terminal else left)
 
     def bytes(self, done: int, total: int | None) -> None:
         self._draw(f"{done / 1e6:.1f} MB" + (f" of {total / 1e6:.1f} MB" if total else ""))
 
-    def _draw(self, line: str) -> None:
-        if self._is_terminal:
-            print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
-
     def end(self) -> None:
         self._said = ""
-        self._draw("")
+        self._draw()
+
+    def _draw(self, line: str = "") -> None:
+        if self._said:
+            line = f"{self._said} {_minutes(time.monotonic() - self._began)}{self._about}"
+        if self._is_terminal:
+            print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
 
 
 def _minutes(seconds: float) -> str:

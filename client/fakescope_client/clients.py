@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack, cast
 
 import httpx
 
@@ -28,11 +28,13 @@ class AsyncClient(Verbs):
         sleep: Callable[[float], Awaitable[object]] | None = None,
         **options: Unpack[Options],
     ) -> None:
+        from asyncio import sleep as doze  # deferred: whoever gets here has it loaded, whoever only imports us may not
+
         super().__init__(api_key, **options)
         self._own = None if http else httpx.AsyncClient(trust_env=not self._is_local)
         self._http = http or self._own or httpx.AsyncClient()
         self._send, self._chunks, self._close = self._http.send, httpx.Response.aiter_bytes, httpx.Response.aclose
-        self._sleep = sleep or _sleep
+        self._sleep = sleep or doze
 
     async def aclose(self) -> None:
         """Close the connections, unless they are yours."""
@@ -44,12 +46,6 @@ class AsyncClient(Verbs):
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
-
-
-async def _sleep(seconds: float) -> None:
-    from asyncio import sleep  # deferred: whoever gets here has it loaded, whoever only imports us may not
-
-    await sleep(seconds)
 
 
 class _Steps(Verbs):
@@ -89,8 +85,7 @@ def _end_of(step: Any) -> Any:
 def _verb(verb: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]) -> Callable[Concatenate[Client, P], T]:
     @wraps(verb)
     def call(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        end: T = _end_of(verb(self._steps, *args, **kwargs))
-        return end
+        return cast(T, _end_of(verb(self._steps, *args, **kwargs)))
 
     return call
 

@@ -25,6 +25,7 @@ from fakescope_client.wire import NOTHING, Answer, read
 
 log = logging.getLogger("fakescope_client")
 T = TypeVar("T")
+Attempt = Callable[[], Awaitable[T]]
 Sink = Callable[[int, Mapping[str, str]], Callable[[bytes], object] | None]
 """Given status and headers: what takes the body, piece by piece; None if it is to be read like any other."""
 
@@ -38,6 +39,7 @@ REGIONS = {
 """A key is good in one of them. Source: https://www.alibabacloud.com/help/en/model-studio/base-url"""
 
 OnAmbiguous = Literal["adopt", "raise", "resubmit"]
+Fields = Mapping[str, Any]
 _FAILURES = (httpx.HTTPError, httpx.StreamError)
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
@@ -85,8 +87,7 @@ class Rhythm:
 
     def again(self, failures: int, asked_s: float | None) -> float:
         """After so many failures in a row: 1, 2, 4 … 30 s, up to 25 % longer; at least what the server asked for."""
-        pause = min(2.0 ** min(failures - 1, 5), 30.0) * self._random.uniform(1.0, 1.25)
-        return max(pause, asked_s or 0.0)
+        return max(min(2.0 ** min(failures - 1, 5), 30.0) * self._random.uniform(1.0, 1.25), asked_s or 0.0)
 
 
 class Options(TypedDict, total=False):
@@ -140,11 +141,10 @@ class Core:
             raise ValueError("the API key holds characters that no key has")
         if region and region not in REGIONS:
             raise ValueError(f"region {region!r} is not one of {', '.join(REGIONS)}")
-        self._base = options.get("base_url") or REGIONS.get(region) or environment or REGIONS["beijing"]
-        if not self._base.startswith(("http://", "https://")):
-            raise ValueError(f"the base address {self._base!r} must begin with https:// or http://")
-        self._base = self._base.rstrip("/")
-        self._is_local = urlsplit(self._base).hostname in ("127.0.0.1", "localhost", "::1")
+        base = options.get("base_url") or REGIONS.get(region) or environment or REGIONS["beijing"]
+        if not base.startswith(("http://", "https://")):
+            raise ValueError(f"the base address {base!r} must begin with https:// or http://")
+        self._base, self._is_local = base.rstrip("/"), urlsplit(base).hostname in ("127.0.0.1", "localhost", "::1")
         self._clock, self._on_ambiguous = options.get("clock", monotonic), options.get("on_ambiguous", "adopt")
         self._patience, self._rhythm = options.get("patience", 300.0), Rhythm(options.get("seed"))
         self._headers = {"Authorization": f"Bearer {self._key}", "Accept": "application/json"}
@@ -165,22 +165,23 @@ class Core:
         """One request and its answer, whole within `within_s` but for a sink's. Raises TransportError."""
         timeout = httpx.Timeout(within_s, connect=min(10.0, within_s))
         request, until = self._http.build_request(method, url, timeout=timeout, **sent), self._clock() + within_s
+        response, headers, parts = None, dict[str, str](), list[bytes]()
         try:
             response = await self._send(request, stream=True, follow_redirects=follows)
-        except _FAILURES as error:
-            raise self._lost(error) from None
-        headers, parts = dict(response.headers.items()), list[bytes]()
-        try:
+            headers = dict(response.headers.items())
             take = sink and sink(response.status_code, headers)
             async for chunk in self._chunks(response):
                 (take or parts.append)(chunk)
                 if not take and self._clock() > until:
                     raise httpx.ReadTimeout("the answer came too slowly")
-        except _FAILURES as error:
-            raise self._lost(error, response.status_code, headers) from None
+            return Answer(response.status_code, headers, b"".join(parts))
+        except _FAILURES as error:  # httpx says nothing of some, and its errors hold the request, and so the key
+            text = f"{type(error).__name__}: {error}".removesuffix(": ").replace(self._key, "***")
+            about = {"http_status": response.status_code if response else 0, "unsent": isinstance(error, _UNSENT)}
         finally:
-            await self._close(response)
-        return Answer(response.status_code, headers, b"".join(parts))
+            if response is not None:
+                await self._close(response)
+        raise TransportError(text, request_id=headers.get("x-request-id", ""), **about)
 
     async def _call(self, method: str, path: str, **rest: Any) -> Answer:
         """One exchange with the vendor, as the owner of the key."""
@@ -190,22 +191,13 @@ class Core:
     def _read(self, answer: Answer) -> dict[str, Any]:
         return read(answer, self._key)
 
-    def _lost(self, error: Exception, status: int = 0, headers: Mapping[str, str] = NOTHING) -> TransportError:
-        """No answer, or no more of it. The text names the kind of failure: httpx says nothing of some."""
-        text = f"{type(error).__name__}: {error}".removesuffix(": ").replace(self._key, "***")
-        lost = TransportError(text, http_status=status, request_id=headers.get("x-request-id", ""))
-        lost.unsent = isinstance(error, _UNSENT)
-        return lost
-
     async def _turn(self, kind: str) -> None:
         """Wait for this client's next turn at query, list or cancel."""
         await self._pause(self._pacers[kind].turn(self._clock()))
         while pause := self._pacers[kind].go(self._clock()):
             await self._pause(pause)
 
-    async def _patiently(
-        self, what: str, attempt: Callable[[], Awaitable[T]], kind: str = "", patience: float = inf
-    ) -> T:
+    async def _patiently(self, what: str, attempt: Attempt[T], kind: str = "", patience: float = inf) -> T:
         """What comes of an attempt that may be repeated. Raises DashScopeError."""
         trouble = Trouble(self, what, patience)
         while True:

@@ -32,10 +32,8 @@ class DashScopeError(Exception):
     """
 
     retryable = False
-    code: str = ""
-    request_id: str = ""
-    http_status: int = 0
-    task_id: str = ""
+    code = request_id = task_id = ""
+    http_status = 0
     retry_after_s: float | None = None
 
     def __init__(self, message: str, **about: object) -> None:

@@ -88,13 +88,11 @@ class Part:
         known = int(total) if total.isdecimal() and "content-encoding" not in headers else None
         if status != 200 and (status != 206 or first != self.size or known != (self._total or known)):
             return None
-        self._file = self.path.open("ab" if first else "wb")
-        self.size, self._total = first, known
-        return self._write
+        self._file, self.size, self._total = self.path.open("ab" if first else "wb"), first, known
+        return partial(self._write, self._file)
 
-    def _write(self, chunk: bytes) -> None:
-        assert self._file is not None
-        self.size += self._file.write(chunk)
+    def _write(self, file: BinaryIO, chunk: bytes) -> None:
+        self.size += file.write(chunk)
         if self._progress is not None:
             self._progress(self.size, self._total)
 
@@ -143,11 +141,8 @@ class Files(Core):
         async def attempt() -> str:
             policy = await self._patiently("the credential of an upload", partial(self._credential, model))
             form = {field: policy[given] for field, given in _FORM.items()}
-            form |= {
-                "key": f"{policy['upload_dir']}/{name}",
-                "success_action_status": "200",
-                "x-oss-content-type": kind,
-            }
+            key = f"{policy['upload_dir']}/{name}"
+            form |= {"key": key, "success_action_status": "200", "x-oss-content-type": kind}
             with BytesIO(file) if isinstance(file, bytes) else open(file, "rb") as content:
                 files = {"file": (name, content)}
                 answer = await self._exchange("POST", policy["upload_host"], 300.0, data=form, files=files)
@@ -156,7 +151,7 @@ class Files(Core):
                 # An old credential, or a name that an attempt without an answer has taken: the next one helps.
                 error.retryable = error.retryable or answer.status == 409 or "expired" in error.message
                 raise error
-            return f"oss://{form['key']}"
+            return f"oss://{key}"
 
         return await self._patiently("an upload", attempt)
 

@@ -10,24 +10,23 @@ import json
 import re
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from itertools import count
 from math import inf
 from typing import Any, Unpack
 
-from fakescope_client.core import OnAmbiguous, Options, SubmitOptions, Trouble, log
+from fakescope_client.core import Fields, OnAmbiguous, Options, SubmitOptions, Trouble, log
 from fakescope_client.errors import AmbiguousSubmissionError, DashScopeError, TransportError
 from fakescope_client.files import Files
 from fakescope_client.model import VENDOR_ZONE, Task
 from fakescope_client.routes import task_path
-from fakescope_client.wire import NOTHING, server_ms
+from fakescope_client.wire import NOTHING, Answer, server_ms
 
 _HOLD_S = 0.01  # how often somebody looks who is the next to submit, and so on
 _LOOKS_S = (0.5, 2.0, 5.0)  # a request whose answer was lost may still be under way: look again
 _SKEW_S = 2.0  # `Date` has whole seconds, and the vendor more than one machine
 _SENDS = 3
-_SECOND = "%Y%m%d%H%M%S"
 _NAMES_OSS = re.compile(r'(?<!\\)"oss://')
 
 
@@ -55,11 +54,7 @@ class Submitting(Files):
         return partial(self._call, "POST", f"services/{path}", headers=headers, content=text.encode(), **options)
 
     async def submit(
-        self,
-        model: str,
-        input: Mapping[str, Any],
-        parameters: Mapping[str, Any] | None = None,
-        **options: Unpack[SubmitOptions],
+        self, model: str, input: Fields, parameters: Fields | None = None, **options: Unpack[SubmitOptions]
     ) -> Task:
         """Start a task. It is PENDING; `wait` for it, or keep it with `Task.to_json`.
 
@@ -81,14 +76,14 @@ class Submitting(Files):
             raise ValueError(f"{model} answers at once: use detect()")
         given, headers = {"input": input, "parameters": parameters or {}}, {"X-DashScope-Async": "enable"}
         send = await self._service(model, path, given, headers=headers, within_s=60.0)
-        trouble, losses, me = Trouble(self, f"submitting to {model}", options.get("patience", inf)), 0, object()
-        queue = self._queues.setdefault(model, [])
+        trouble, me = Trouble(self, f"submitting to {model}", options.get("patience", inf)), object()
+        queue, losses = self._queues.setdefault(model, []), 0
         while True:
             queue.append(me)
             try:
                 while ahead := queue.index(me):
                     await self._pause(_HOLD_S * ahead)
-                task = await self._settled(send, model, policy, may_send=losses < _SENDS - 1)
+                task = await self._settled(send, model, policy if losses < _SENDS - 1 else "adopt")
                 if task is not None:
                     return task
                 losses, refused = losses + 1, None
@@ -99,23 +94,20 @@ class Submitting(Files):
             if refused is not None:
                 await trouble.bear(refused)
 
-    async def _settled(self, send: partial[Any], model: str, policy: OnAmbiguous, may_send: bool) -> Task | None:
+    async def _settled(self, send: partial[Any], model: str, policy: OnAmbiguous) -> Task | None:
         """Submit once, and find out what became of it: None if it may be sent again."""
         before = self._clock()
         try:
             try:
-                body = self._read(await send())
-                task = Task.parse(body, model)
+                task = Task.parse(self._read(await send()), model)
                 if not task.id:
-                    raise TransportError(
-                        f"a submission was answered without a task: {str(body)[:200]}", http_status=200
-                    )
+                    raise TransportError(f"a submission was answered without task: {task.raw!s:.200}", http_status=200)
                 self._account_for(task.id)
                 return task
             except TransportError as error:
                 if error.unsent:
                     raise
-                return await self._find(model, before, error, policy, may_send)
+                return await self._find(model, before, error, policy)
         except (DashScopeError, GeneratorExit):
             raise
         except BaseException as stop:
@@ -123,106 +115,77 @@ class Submitting(Files):
             raise
 
     async def _find(
-        self,
-        model: str,
-        before: float,
-        lost: DashScopeError,
-        policy: OnAmbiguous = "adopt",
-        may_send: bool = False,
-        looks_s: tuple[float, ...] = _LOOKS_S,
-        patience: float = inf,
+        self, model: str, before: float, lost: DashScopeError, policy: OnAmbiguous, is_hasty: bool = False
     ) -> Task | None:
         """The task of a submission whose answer was lost; None if it may be sent again."""
         log.warning("submitting to %s: %s; looking for its task", model, lost)
-        found: list[Task] = []
+        found, is_certain = list[Task](), True
         said = "is not listed; most likely the submission never arrived, but that is not certain"
         try:
-            for pause in looks_s:
+            for pause in (0.0,) if is_hasty else _LOOKS_S:
                 await self._pause(pause)
-                if found := await self._candidates(model, before, patience):
+                if found := await self._candidates(model, before, 0.0 if is_hasty else inf):
                     break
         except DashScopeError as error:
-            said, may_send = f"could not be looked for ({error})", False
+            said, is_certain = f"could not be looked for ({error})", False
         ours = [task for task in found if lost.request_id and task.request_id == lost.request_id]
         # What an earlier search gave up may have started just before: then one candidate is not enough, either.
-        undisputed = before - _SKEW_S >= self._given_up.get(model, -inf)
-        if policy != "raise" and len(found) == 1 and undisputed:
+        if policy != "raise" and len(found) == 1 and before - _SKEW_S >= self._given_up.get(model, -inf):
             ours = found
         if ours:
             self._account_for(ours[0].id)
             log.warning("submitting to %s: found its task %s", model, ours[0].id)
             return ours[0]
         self._given_up[model] = self._clock()
-        if not found and may_send and policy == "resubmit":
+        if policy == "resubmit" and is_certain and not found:
             return None
         if found:
             said = f"may be one of {len(found)}: {', '.join(task.id for task in found)}"
-        raise AmbiguousSubmissionError(
-            f"the answer to a submission to {model} was lost ({lost.message}), and its task {said}",
-            code=lost.code,
-            http_status=lost.http_status,
-            request_id=lost.request_id,
-            candidates=tuple(found),
-        )
+        said = f"the answer to a submission to {model} was lost ({lost.message}), and its task {said}"
+        about = {"code": lost.code, "http_status": lost.http_status, "request_id": lost.request_id}
+        raise AmbiguousSubmissionError(said, candidates=tuple(found), **about)
 
     async def _candidates(self, model: str, before: float, patience: float) -> list[Task]:
         """Tasks of this model that nobody here knows, since the instant `before` of our clock, by the server's."""
-        ask = partial(self._call, "GET", "tasks", params={"page_no": 1, "page_size": 1, "model_name": model})
-
-        async def instant() -> float:
-            answer = await ask()
-            self._read(answer)
-            return server_ms(answer) / 1000 - (self._clock() - before) - _SKEW_S
-
-        since = datetime.fromtimestamp(await self._patiently("looking for a task", instant, "list", patience), UTC)
+        ask = partial(self._page, {"page_no": "1", "page_size": "1", "model_name": model})
+        _, answer = await self._patiently("looking for a task", ask, "list", patience)
+        since = datetime.fromtimestamp(server_ms(answer) / 1000 - (self._clock() - before) - _SKEW_S, UTC)
         listed = self.list(model=model, since=since, patience=patience)
         return [task async for task in listed if task.id not in self._known]
 
     async def list(
-        self,
-        *,
-        model: str = "",
-        status: str = "",
-        since: datetime | None = None,
-        until: datetime | None = None,
-        patience: float = inf,
+        self, *, model: str = "", status: str = "", since: datetime | None = None, patience: float = inf
     ) -> AsyncGenerator[Task, None]:
-        """The account's tasks, page by page as they are looked at: of the last 24 hours, or since (until) then.
+        """The account's tasks, page by page as they are looked at: of the last 24 hours, or since then.
 
-        They have no results and no usage; `fetch` brings those. Times are aware, both ends included. Source: Manage
-        asynchronous tasks.
+        They have no results and no usage; `fetch` brings those. `since` is aware. Source: Manage asynchronous tasks.
         """
-        query = {"page_no": "", "page_size": "50", "model_name": model, "status": status}
-        if since is not None:
-            query["start_time"] = since.astimezone(VENDOR_ZONE).strftime(_SECOND)
-        if until is not None:
-            query["end_time"] = (until + timedelta(seconds=1)).astimezone(VENDOR_ZONE).strftime(_SECOND)
+        start = since.astimezone(VENDOR_ZONE).strftime("%Y%m%d%H%M%S") if since else ""
+        query = {"page_size": "50", "start_time": start, "model_name": model, "status": status}
         shown: set[str] = set()  # a task that comes in meanwhile moves others to the next page
         for page_no in count(1):
-            params = {name: value for name, value in (query | {"page_no": str(page_no)}).items() if value}
-            body = await self._patiently("the list of tasks", partial(self._page, params), "list", patience)
-            tasks = [Task.parse(row) for row in body["data"] if isinstance(row, dict)]
-            for task in tasks:
-                when = task.submitted_at
-                if task.id not in shown and when and (since or when) <= when <= (until or when):
+            params = {"page_no": str(page_no)} | {name: value for name, value in query.items() if value}
+            body, _ = await self._patiently("the list of tasks", partial(self._page, params), "list", patience)
+            for task in (Task.parse(row) for row in body["data"] if isinstance(row, dict)):
+                if task.id not in shown and task.submitted_at and task.submitted_at >= (since or task.submitted_at):
                     shown.add(task.id)
                     yield task
             pages = body.get("total_page")
-            if not tasks or not isinstance(pages, int) or page_no >= pages:
+            if not body["data"] or not isinstance(pages, int) or page_no >= pages:
                 return
 
-    async def _page(self, params: Mapping[str, str]) -> dict[str, Any]:
-        body = self._read(await self._call("GET", "tasks", params=params))
-        if not isinstance(
-            body.get("data"), list
-        ):  # no list is not an empty one: somebody may submit again because of it
-            raise TransportError(f"the list of tasks is something else: {str(body)[:200]}", http_status=200)
-        return body
+    async def _page(self, params: Mapping[str, str]) -> tuple[dict[str, Any], Answer]:
+        """No list is not an empty one: somebody may submit again because of it."""
+        answer = await self._call("GET", "tasks", params=params)
+        body = self._read(answer)
+        if not isinstance(body.get("data"), list):
+            raise TransportError(f"the list of tasks is something else: {body!s:.200}", http_status=200)
+        return body, answer
 
     async def _note_submission(self, stop: BaseException, model: str, before: float) -> None:
         """Look once, quickly, for the task of a submission that was interrupted, and say in `stop` what was found."""
         try:
-            task = await self._find(model, before, TransportError("interrupted"), looks_s=(0.0,), patience=0.0)
+            task = await self._find(model, before, TransportError("interrupted"), "adopt", is_hasty=True)
         except DashScopeError as error:
             stop.add_note(error.message)
         except BaseException as again:  # twice Ctrl-C

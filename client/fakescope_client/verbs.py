@@ -7,25 +7,17 @@ error and every interruption; and no task is given up for a failure that passes.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable
 from functools import partial
 from heapq import heappop, heappush
 from math import inf
 from typing import Any, Unpack
 from urllib.parse import quote
 
-from fakescope_client.core import RunOptions, Trouble, WaitOptions
-from fakescope_client.errors import (
-    DashScopeError,
-    TaskFailedError,
-    TaskTimeoutError,
-    TaskUnknownError,
-    ThrottledError,
-    TransportError,
-    failure_of,
-)
+from fakescope_client.core import Fields, RunOptions, Trouble, WaitOptions
+from fakescope_client.errors import DashScopeError, TaskTimeoutError, ThrottledError, TransportError
 from fakescope_client.files import Media, as_media
-from fakescope_client.model import Output, Task, TaskStatus
+from fakescope_client.model import Task, TaskStatus
 from fakescope_client.routes import at_once_path
 from fakescope_client.submitting import Submitting, note
 
@@ -41,11 +33,7 @@ class Verbs(Submitting):
     """The verbs of a client."""
 
     async def run(
-        self,
-        model: str,
-        input: Mapping[str, Any],
-        parameters: Mapping[str, Any] | None = None,
-        **options: Unpack[RunOptions],
+        self, model: str, input: Fields, parameters: Fields | None = None, **options: Unpack[RunOptions]
     ) -> Task:
         """Submit and wait: the SUCCEEDED task. Options and errors are those of `submit` and of `wait`."""
         began, rest = self._clock(), dict[str, Any](options)
@@ -75,7 +63,7 @@ class Verbs(Submitting):
         too long.
         """
         (ended,) = [ended async for ended in self.wait_many([task], **options)]
-        return _succeeded(ended)
+        return ended.raise_for_status()
 
     resume = wait
     """Take up a task again that another call, or another program, has submitted."""
@@ -146,19 +134,17 @@ class Verbs(Submitting):
 
         return await self._patiently(f"canceling task {task_id}", attempt, "cancel")
 
-    async def detect(
-        self, model: str, input: Mapping[str, Any], parameters: Mapping[str, Any] | None = None, *, path: str = ""
-    ) -> Output:
-        """Ask a model that answers at once: a detection, or pictures from a message.
+    async def detect(self, model: str, input: Fields, parameters: Fields | None = None, *, path: str = "") -> Task:
+        """Ask a model that answers at once, a detection or pictures from a message: a SUCCEEDED task without an id.
 
         Repeated only if it was throttled or never left: what was lost may have been charged, and is in no list.
         """
         given = {"input": input, "parameters": parameters or {}}
         send = await self._service(model, path or at_once_path(model), given, within_s=300.0)
 
-        async def attempt() -> Output:
+        async def attempt() -> Task:
             try:
-                return Output.parse(self._read(await send()))
+                return Task.parse(self._read(await send()), model)
             except DashScopeError as error:
                 error.retryable = isinstance(error, ThrottledError) or getattr(error, "unsent", False)
                 raise
@@ -189,18 +175,13 @@ class Verbs(Submitting):
 
     async def text_to_image(self, /, prompt: str, *, model: str = "wan2.5-t2i-preview", **more: Any) -> Task:
         """Pictures from words: `n` of them, `size="1280*1280"`, `negative_prompt`."""
-        if _TAKES_MESSAGES.search(model):
-            return await self._make(model, _message(prompt, []), more)
         return await self._make(model, {"prompt": prompt}, more)
 
     async def edit_image(
         self, /, images: _Pictures, prompt: str, *, model: str = "wan2.5-i2i-preview", **more: Any
     ) -> Task:
         """A picture from one or several and an instruction: `n`, `size`; for wanx2.1-imageedit `function` as well."""
-        given = images if isinstance(images, list | tuple) else [images]
-        pictures = [as_media(image) for image in given]
-        if _TAKES_MESSAGES.search(model):
-            return await self._make(model, _message(prompt, pictures), more)
+        pictures = [as_media(image) for image in (images if isinstance(images, list | tuple) else [images])]
         fields = {"base_image_url": pictures[0]} if "imageedit" in model else {"images": pictures}
         return await self._make(model, {"prompt": prompt, "function": more.pop("function", None), **fields}, more)
 
@@ -208,7 +189,10 @@ class Verbs(Submitting):
         """Sort keywords into options of the call, fields of `input`, and parameters."""
         start = self.run if more.pop("wait", True) else self.submit
         options = {name: more.pop(name) for name in RunOptions.__annotations__ if name in more}
-        if "messages" not in fields:
+        if _TAKES_MESSAGES.search(model):
+            content = [{"text": fields["prompt"]}, *({"image": image} for image in fields.get("images", ()))]
+            fields = {"messages": [{"role": "user", "content": content}]}
+        else:
             fields |= {name: more.pop(name) for name in _INPUT if name in more}
         fields = {name: value for name, value in fields.items() if value is not None}
         parameters = {name: value for name, value in more.items() if value is not None}
@@ -218,7 +202,7 @@ class Verbs(Submitting):
         body = self._read(await self._call("GET", f"tasks/{quote(task_id, safe='')}", within_s=within_s))
         task = Task.parse(body, model)
         if task.id != task_id or not task.status:
-            raise TransportError(f"a query was answered with something else: {str(body)[:200]}", http_status=200)
+            raise TransportError(f"a query was answered with something else: {body!s:.200}", http_status=200)
         self._account_for(task_id)
         return task
 
@@ -251,24 +235,7 @@ def _named(task: Task | str) -> tuple[str, str]:
     return task_id, model
 
 
-def _succeeded(task: Task) -> Task:
-    """The task if it has SUCCEEDED. Raises the error that its end is."""
-    if task.status is TaskStatus.SUCCEEDED:
-        return task
-    about: dict[str, Any] = {"code": task.code, "request_id": task.request_id, "task_id": task.id, "http_status": 200}
-    if task.status is TaskStatus.UNKNOWN:
-        raise TaskUnknownError("the task has expired, belongs to another account, or never was", **about)
-    kind = failure_of(task.code, task.message) if task.status is TaskStatus.FAILED else TaskFailedError
-    passing = task.code.startswith(("Internal", "SystemError", "Throttling"))
-    raise kind(task.message or f"the task is {task.status}", retryable=passing, task=task, **about)
-
-
 def _media(model: str, frames: list[tuple[str, str, Media]]) -> dict[str, Any]:
     if _LISTS_MEDIA.search(model):
         return {"media": [{"type": kind, "url": as_media(image)} for kind, _, image in frames]}
     return {field: as_media(image) for _, field, image in frames}
-
-
-def _message(prompt: str, images: list[Media]) -> dict[str, Any]:
-    content = [{"text": prompt}, *({"image": image} for image in images)]
-    return {"messages": [{"role": "user", "content": content}]}

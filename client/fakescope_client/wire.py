@@ -27,31 +27,24 @@ def read(answer: Answer, secret: str) -> dict[str, Any]:
     except ValueError:
         body = None
     whole = body if isinstance(body, dict) else {}
-    nested = whole.get("error")
-    said = nested if isinstance(nested, dict) else whole
-    code, message = str(said.get("code") or ""), str(said.get("message") or "")
+    code, message = str(whole.get("code") or ""), str(whole.get("message") or "")
     if answer.status == 200 and isinstance(body, dict) and not code:
         return body
     kind: type[DashScopeError] = TransportError
     if answer.status != 200 or code:
         kind = kind_of(400 if answer.status == 200 else answer.status, code, message)
-    raise kind(
-        (message or f"not a JSON object with words that we know: {answer.body[:60]!r}").replace(secret, "***"),
-        code=code,
-        request_id=str(whole.get("request_id") or answer.headers.get("x-request-id") or ""),
-        http_status=answer.status,
-        retry_after_s=_retry_after_s(answer.headers),
-    )
+    message = (message or f"not a JSON object with words that we know: {answer.body[:60]!r}").replace(secret, "***")
+    request_id, pause = whole.get("request_id") or answer.headers.get("x-request-id"), _retry_after_s(answer.headers)
+    about = {"code": code, "http_status": answer.status, "request_id": str(request_id or "")}
+    raise kind(message, retry_after_s=pause, **about)
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Seconds, or a date against the server's own. Source: RFC 9110, 10.2.3; the vendor was never seen to send it."""
     given = headers.get("retry-after", "")
     try:
-        return max(0.0, float(given))
-    except ValueError:
-        pass
-    try:
+        if given.isdecimal():
+            return float(given)
         return (parsedate_to_datetime(given) - parsedate_to_datetime(headers["date"])).total_seconds()
     except (KeyError, TypeError, ValueError):
         return None

@@ -178,7 +178,7 @@ def test_interrupted_wait_cancels_if_asked_to(world: Any, sleeps: int, note: str
         client.run("wan2.6-t2v", FILM, cancel_on_interrupt=True)
 
     assert caught.value.__notes__[1].startswith(f"Task {world.task_ids()[0]} {note}")
-    assert (world.tasks()[0]["status"] == "CANCELED") == (note == "It was canceled.")
+    assert (world.tasks()[0]["status"] == "CANCELED") == (note == "was canceled.")
 
 
 def test_error_of_ones_own_callback_carries_the_id_and_cancels_nothing(world: Any) -> None:
@@ -350,7 +350,6 @@ def test_list_takes_status_and_times(world: Any) -> None:
 
     assert early.id == first.id
     assert [task.id for task in client.list(since=listed.submitted_at)] == [second.id]
-    assert [task.id for task in client.list(until=early.submitted_at)] == [first.id]
 
 
 def test_network_that_is_gone_does_not_end_a_wait_before_patience_does(world: Any) -> None:
