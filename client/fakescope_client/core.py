@@ -78,12 +78,12 @@ class Rhythm:
         self._random = Random(seed)
 
     def poll(self, waited_s: float) -> float:
-        """Every 3 s for the first 30 s, then a tenth of the time waited so far, up to 15 s; each up to 10 % longer.
+        """Every 3 s for the first 30 s, then a sixth of the time waited so far, up to 15 s; each up to 10 % longer.
 
         Source: Wan image generation guide, "every 3 seconds for the first 30 seconds, then at longer intervals"; Wan
         video references, "such as 15 seconds".
         """
-        return min(max(3.0, waited_s / 10), 15.0) * self._random.uniform(1.0, 1.1)
+        return (3.0 if waited_s < 30.0 else min(waited_s / 6, 15.0)) * self._random.uniform(1.0, 1.1)
 
     def again(self, failures: int, asked_s: float | None) -> float:
         """After so many failures in a row: 1, 2, 4 … 30 s, up to 25 % longer; at least what the server asked for."""

@@ -27,7 +27,7 @@ _HOLD_S = 0.01  # how often somebody looks who is the next to submit, and so on
 _LOOKS_S = (0.5, 2.0, 5.0)  # a request whose answer was lost may still be under way: look again
 _SKEW_S = 2.0  # `Date` has whole seconds, and the vendor more than one machine
 _SENDS = 3
-_NAMES_OSS = re.compile(r'(?<!\\)"oss://')
+_NAMES_OSS = r'(?<!\\)"oss://'  # patterns are compiled on use: the import is to be quick
 
 
 class Submitting(Files):
@@ -49,7 +49,7 @@ class Submitting(Files):
         body = {"model": model, **await self._resolve(given, model)}
         text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         headers = {"Content-Type": "application/json", **options.pop("headers", NOTHING)}
-        if _NAMES_OSS.search(text):
+        if re.search(_NAMES_OSS, text):
             headers["X-DashScope-OssResourceResolve"] = "enable"
         return partial(self._call, "POST", f"services/{path}", headers=headers, content=text.encode(), **options)
 

@@ -22,8 +22,8 @@ from fakescope_client.routes import at_once_path
 from fakescope_client.submitting import Submitting, note
 
 TIMEOUT_S = 3600.0
-_LISTS_MEDIA = re.compile(r"^wan2\.[7-9]|^wan3|^happyhorse")  # input.media instead of a field for each picture
-_TAKES_MESSAGES = re.compile(r"^wan2\.(6-(t2i|image)|[7-9]-image)|^qwen-image-3")
+_LISTS_MEDIA = r"^wan2\.[7-9]|^wan3|^happyhorse"  # input.media instead of a field for each picture
+_TAKES_MESSAGES = r"^wan2\.(6-(t2i|image)|[7-9]-image)|^qwen-image-3"
 _INPUT = ("negative_prompt", "audio_url", "template", "mask_image_url")
 _Pictures = Media | list[Media] | tuple[Media, ...]
 Found = AsyncGenerator[Task, None]
@@ -189,7 +189,7 @@ class Verbs(Submitting):
         """Sort keywords into options of the call, fields of `input`, and parameters."""
         start = self.run if more.pop("wait", True) else self.submit
         options = {name: more.pop(name) for name in RunOptions.__annotations__ if name in more}
-        if _TAKES_MESSAGES.search(model):
+        if re.search(_TAKES_MESSAGES, model):
             content = [{"text": fields["prompt"]}, *({"image": image} for image in fields.get("images", ()))]
             fields = {"messages": [{"role": "user", "content": content}]}
         else:
@@ -236,6 +236,6 @@ def _named(task: Task | str) -> tuple[str, str]:
 
 
 def _media(model: str, frames: list[tuple[str, str, Media]]) -> dict[str, Any]:
-    if _LISTS_MEDIA.search(model):
+    if re.search(_LISTS_MEDIA, model):
         return {"media": [{"type": kind, "url": as_media(image)} for kind, _, image in frames]}
     return {field: as_media(image) for _, field, image in frames}
