@@ -272,6 +272,13 @@ def test_canceled_task_is_canceled_from_then_on(when: float, canceled: list[Exch
     assert seen(replay, (when, when + 1, when + 500)) == ["CANCELED"] * 3
 
 
+def test_cancellation_after_which_nobody_polled_leaves_the_task_as_it_was_last_seen(tapes: Any, seen: Any) -> None:
+    pending = tapes.task(polls=[(5, "PENDING")])[1:]  # without its submission
+    replay = Replay(tapes.cassette(*pending, Exchange(tapes.cancel(ID), tapes.json({"request_id": "r"}), 10_000)))
+    assert at(replay, 1).ask(tapes.cancel(ID)).status == 200
+    assert seen(replay, (2, 500)) == ["PENDING", "PENDING"]
+
+
 def test_refused_cancellation_changes_nothing(tapes: Any, seen: Any) -> None:
     refusal = tapes.json({"code": "UnsupportedOperation", "message": "…", "request_id": "r"}, 400)
     replay = Replay(tapes.cassette(*tapes.task(), Exchange(tapes.cancel(ID), refusal, 30_000)))
