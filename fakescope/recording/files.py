@@ -41,7 +41,7 @@ _BASES: tuple[str, ...] = get_args(Basis)
 
 
 class Row(NamedTuple):
-    """An interaction as it stands in a file: its line, when it was if the file says so, and its media if it has some."""
+    """An interaction as it stands in a file: its line, and whether the file says when it was."""
 
     exchange: Exchange
     line: int
@@ -116,7 +116,7 @@ def rows(path: Path) -> tuple[Provenance, list[Row]]:
         raise CassetteError(f"{place}: not a cassette: it has no list named interactions")
     provenance = _provenance(document, place)
     found = [_row(item, n, path) for n, item in enumerate(document["interactions"], 1)]
-    _refuse_duplicates(found, place)
+    _refuse_duplicates(((row.exchange, row.line) for row in found), place)
     return provenance, found
 
 
@@ -266,9 +266,9 @@ def _with_media(response: Response, said: Any, path: Path, at: str) -> Response:
         and re.fullmatch(r"[0-9a-f]{64}", str(digest))
     ):
         raise CassetteError(f"{at}: media must have type, bytes and sha256 (64 hexadecimal digits)")
-    media = Media(kind, size, str(digest), None)
+    media = Media(kind, size, str(digest), dropped=bool(said.get("dropped")))
     if said.get("file") is None:
-        body = b"" if said.get("dropped") else stand_in(kind)
+        body = b"" if media.dropped else stand_in(kind)
         return Response(response.status, (*response.headers, (STAND_IN, note(media))), body)
     expected = f"{path.stem}.media/{media.sha256}.{extension(kind)}"
     if said["file"] != expected:
@@ -282,18 +282,16 @@ def _with_media(response: Response, said: Any, path: Path, at: str) -> Response:
     return response._replace(body=content)
 
 
-def _refuse_duplicates(found: list[Row], place: str) -> None:
+def _refuse_duplicates(found: Iterable[tuple[Exchange, int]], place: str) -> None:
     """The same answer twice, with the request id that the vendor gives once only: files that were merged by hand."""
     seen: dict[Any, int] = {}
-    for n, row in enumerate(found, 1):
-        request, response, at_ms = row.exchange
+    for n, ((request, response, at_ms), line) in enumerate(found, 1):
         if b'"request_id"' not in response.body:
             continue
-        key = (request.method, request.url, request.body, response.status, response.body, at_ms, row.timed)
+        key = (request.method, request.url, request.body, response.status, response.body, at_ms)
         if key in seen:
-            raise CassetteError(
-                f"{place}:{row.line}: interaction {n} stands here twice; it is interaction {seen[key]}. Remove one"
-            )
+            at = f"{place}:{line}" if line else place
+            raise CassetteError(f"{at}: interaction {n} is the same as interaction {seen[key]}; remove one of them")
         seen[key] = n
 
 
@@ -335,6 +333,7 @@ def save(cassette: Cassette, path: Path | str, *, media: Policy = "describe") ->
     _refuse_unwritable(cassette, path)
     ordered = sorted(cassette.exchanges, key=lambda exchange: exchange.at_ms)
     redacted = redact(ordered, f"{path.absolute().parent.name}/{path.stem}")
+    _refuse_duplicates(((exchange, 0) for exchange in redacted), str(path))
     files: dict[str, bytes] = {}
     document = {
         "fakescope": _said(cassette.provenance),
@@ -386,8 +385,8 @@ def _interaction(exchange: Exchange, path: Path, policy: Policy, files: dict[str
         if policy == "keep" and found.content is not None:
             about["file"] = f"{path.stem}.media/{found.sha256}.{extension(found.kind)}"
             files[about["file"]] = found.content
-        elif policy == "drop":
-            about["dropped"] = "yes"
+        elif policy == "drop" or found.dropped:
+            about["dropped"] = 1
         said["media"] = about
         body = f"fakescope: {found.size} bytes of {found.kind} that are not in this file".encode()
     headers = [(name, value) for name, value in response.headers if name.lower() != STAND_IN.lower()]

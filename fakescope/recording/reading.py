@@ -109,6 +109,8 @@ class _Reader:
 
     def _scalar(self, event: Any) -> Any:
         tag, text = event.tag, event.value
+        if not text.isascii() and re.search("[\ud800-\udfff]", text):
+            self._fail(event, "half a character (a lone surrogate)")
         if tag in (None, "!"):
             if not event.implicit[0] or tag == "!":
                 return text
@@ -129,10 +131,8 @@ class _Reader:
         return self._refuse_tag(event)
 
     def _refuse_tag(self, event: Any) -> NoReturn:
-        self._fail(
-            event,
-            f"the tag {str(event.tag).removeprefix(_TAG)[:80]!r} is not read: a cassette holds text, numbers and !!binary",
-        )
+        shown = str(event.tag).removeprefix(_TAG)[:80]
+        self._fail(event, f"the tag {shown!r} is not read: a cassette holds texts, numbers and !!binary")
 
     def _fail(self, event: Any, why: str) -> NoReturn:
         raise CassetteError(f"{self._place}:{event.start_mark.line + 1}: {why}")

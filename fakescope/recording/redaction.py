@@ -16,24 +16,27 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import blake2b, sha256
+from itertools import pairwise
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit, urlunsplit
 
 from fakescope.recording.exchange import Exchange, Headers, Request, Response
 from fakescope.recording.forms import rewrite_form
 from fakescope.recording.media import STAND_IN, media_of
 
-__all__ = ["REDACTED", "as_recorded", "redact"]
+__all__ = ["REDACTED", "as_recorded", "redact", "redact_text"]
 
 REDACTED = "redacted"
 """What stands where a secret stood."""
 
+_CLIENT = r"[A-Za-z][\w.-]{1,40}/[0-9][\w.]{0,20}"
 _REQUEST_HEADERS = {
     "accept": r"[\w*/+.;=, -]{1,200}",
     "content-type": r"[\w/+.-]{1,80}(?:; ?charset=[\w-]{1,20})?|multipart/form-data; boundary=.*",
     "range": r"bytes=[\d,-]{1,60}",
-    "user-agent": r"[A-Za-z][\w.-]{1,40}/\d[\w.]{0,20}\b.*",
+    "user-agent": _CLIENT + r"\b.*",
     "x-dashscope-async": r"[A-Za-z]{1,10}",
     "x-dashscope-datainspection": r"[a-z]{1,10}|\{[\w\":, ]{1,80}\}",
     "x-dashscope-ossresourceresolve": r"[A-Za-z]{1,10}",
@@ -58,7 +61,7 @@ _RESPONSE_HEADERS = {
     "x-fakescope-basis": r"[a-z]{1,20}",
     "x-fakescope-error": r"\w{1,60}",
     "x-fakescope-rule": r"[\w.:\[\]-]{1,120}",
-    STAND_IN.lower(): r"[a-z]{1,20}/[a-z0-9.+-]{1,60}; bytes=\d{1,15}; sha256=[0-9a-f]{64}",
+    STAND_IN.lower(): r"[a-z]{1,20}/[a-z0-9.+-]{1,60}; bytes=\d{1,15}; sha256=[0-9a-f]{64}(?:; dropped)?",
     "x-fakescope-version": r"[\w.+-]{1,40}",
     "x-request-id": r"[0-9a-fA-F-]{36}",
 }
@@ -87,7 +90,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _FAKE = re.compile(r"fa4e([0-9a-f]{4})-([0-9a-f]{4})-[0-9a-f]([0-9a-f]{3})-8000-([0-9]{12})")
 _HEX = re.compile(r"(?<![0-9a-zA-Z])[0-9a-f]{32}(?![0-9a-zA-Z])")
 _FAKE_HEX = re.compile(r"fa4e0{20}[0-9]{8}")
-_DATA = re.compile(r"data:[\w.+-]+/[\w.+-]+[^,\s\"'<>]{0,200},[^\s\"'<>]*", re.IGNORECASE)
+_DATA = re.compile(r"data:[\w.+-]{1,40}/[\w.+-]{1,60}[^,\s\"'<>]{0,200},[^\s\"'<>]*", re.IGNORECASE)
 _STAND_IN = re.compile(r"data:[\w.+-]+/[\w.+-]+;fakescope,sha256=[0-9a-f]{32};bytes=[0-9]{1,12}")
 _LINK = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{1,20}://(?:(?![\"'<>\\^`{|}])[!-~])+")
 _WITHHELD = re.compile(r"redacted: [0-9]{1,12} bytes")
@@ -147,6 +150,7 @@ class _Redactor:
     def __init__(self, name: str) -> None:
         self._mark = blake2b(name.encode("utf-8", "replace"), digest_size=6).hexdigest()[:11]
         self._ids: dict[str, str] = {}
+        self._beginnings: dict[str, str] = {}  # of ids: folders of result links are named so
         self._accounts: dict[str, str] = {}
         self._taken = {"id": 0, "hex": 0, "account": 0}
         self._account: re.Pattern[str] | None = None
@@ -167,9 +171,13 @@ class _Redactor:
         host = _WORKSPACE_HOST.fullmatch(_split(request.url).hostname or "")
         if host and host[1] not in ("trial", "token-plan"):
             self._note_account(host[1])
-        for name, value in parse_qsl(_split(request.url).query, keep_blank_values=True):
+        for name, value in _pairs(_split(request.url).query):
             if _plain(name) in _ACCOUNTS:
                 self._note_account(value)
+            if _plain(name) in _IDS:
+                self._note_ids(value)
+        for link in re.findall(r"[^\s\"']*dashscope-[^\s\"']*", request.body.decode("utf-8", "replace")):
+            self._note_ids(link)  # results of earlier tasks, and uploads
         self._note_names(_json(request.body))
         if media_of(response) is None:
             body = response.body.decode("utf-8", "replace")
@@ -186,6 +194,7 @@ class _Redactor:
                     self._taken["id"] = max(self._taken["id"], int(fake[4]))
             elif len(set(found.lower())) > 5 and found.lower() not in self._ids:  # not 0000…, which a person chose
                 self._ids[found.lower()] = ""
+                self._beginnings[found[:8].lower()] = found.lower()
         for found in re.findall(r"dashscope-instant/([0-9a-f]{32})", text):
             if _FAKE_HEX.fullmatch(found):
                 self._taken["hex"] = max(self._taken["hex"], int(found[-8:]))
@@ -196,6 +205,8 @@ class _Redactor:
         for name, item in _named_values(value):
             if _plain(name) in _ACCOUNTS and isinstance(item, str | int) and not isinstance(item, bool):
                 self._note_account(str(item))
+            if _plain(name) in _IDS and isinstance(item, str):
+                self._note_ids(item)
 
     def _note_account(self, value: str) -> None:
         fake = re.fullmatch(r"fake-account-([0-9]{1,6})", value)
@@ -255,7 +266,7 @@ class _Redactor:
             if form is None or not re.fullmatch(form, value, re.ASCII):
                 continue
             if name.lower() == "user-agent":
-                value = value.split()[0].rstrip(";")[:62]
+                value = re.match(_CLIENT, value)[0]  # type: ignore[index]
             if _plain(name) in _ACCOUNTS:
                 value = self._account_id(value)
             elif "boundary=" not in value and name.lower() != STAND_IN.lower():
@@ -294,11 +305,11 @@ class _Redactor:
         return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{kept}</Error>\n'
 
     def _event_line(self, line: str) -> str:
-        name, colon, rest = line.partition(":")
+        name, _, rest = line.partition(":")
         if name == "data":
             value = _json(rest.encode("utf-8", "replace"))
             return "data:" + (REDACTED if value is _NOT_JSON else _compact(self._value("", value, True)))
-        return line if re.fullmatch(r"(?:id|event|retry|):? ?[\w/ ]{0,40}", line, re.ASCII) else f"{name[:0]}:"
+        return line if re.fullmatch(r"(?:id|event|retry|):? ?[\w/ ]{0,40}", line, re.ASCII) else ":"
 
     # -- JSON
 
@@ -373,14 +384,15 @@ class _Redactor:
     def _segment(self, segment: str) -> str:
         plain = unquote(segment)
         kept = self._words(plain)
+        if plain in self._beginnings:
+            kept = self._id(self._beginnings[plain])[:8]
         if kept == plain:
-            whole = next((known for known in (plain.lower(),) if known in self._ids), None)
-            return self._id(plain) if whole else segment
+            return segment
         return quote(kept, safe="-._~!$&'()*+,;=:@")
 
     def _query(self, query: str) -> str:
         kept = []
-        for name, value in parse_qsl(query, keep_blank_values=True, max_num_fields=1000) if query else ():
+        for name, value in _pairs(query):
             shown = name if re.fullmatch(r"[\w.\[\]-]{1,32}", name, re.ASCII) and self.text(name) == name else REDACTED
             if _plain(name) in _ACCOUNTS:
                 value = self._account_id(value)
@@ -392,10 +404,12 @@ class _Redactor:
         return "&".join(kept)
 
     def _words(self, text: str) -> str:
+        if len(text) < 20 and text.isalpha():  # most names and values: nothing below is one short word
+            return text
         text = _TOKENS.sub(REDACTED, text)
         text = _NAMED.sub(rf"\1\2{REDACTED}", text)
         if self._accounts:
-            if self._account is None or len(self._account.pattern) == 0:
+            if self._account is None:
                 self._account = _any_of(self._accounts)
             text = self._account.sub(lambda found: self._account_id(found[0]), text)
         text = _UUID.sub(lambda found: self._id(found[0]), text)
@@ -480,17 +494,25 @@ def _compact(value: Any) -> str:
     return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
+@lru_cache(maxsize=4096)
 def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def _split(link: str) -> Any:
+def _split(link: str) -> SplitResult:
     try:
         parts = urlsplit(link)
         _ = parts.port
     except ValueError:
         return urlsplit("")
     return parts
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(query, keep_blank_values=True, max_num_fields=1000)
+    except ValueError:
+        return [(REDACTED, "")]
 
 
 def _data(text: str) -> str:
@@ -502,14 +524,14 @@ def _data(text: str) -> str:
 
 
 def _any_of(words: Iterable[str]) -> re.Pattern[str]:
-    longest = sorted((word for word in words if len(word) > 4), key=len, reverse=True)
+    longest = sorted((word for word in words if len(word) > 4 and re.search("[0-9]", word)), key=len, reverse=True)
     return re.compile("|".join(rf"(?<![A-Za-z0-9]){re.escape(word)}(?![A-Za-z0-9])" for word in longest) or r"(?!)")
 
 
 def _looks_random(token: str) -> bool:
     """Upper case, lower case and digits in quick change: no word, no name of a file, no hexadecimal number."""
     kinds = ["d" if c.isdigit() else "u" if c.isupper() else "l" for c in token if c.isalnum()]
-    changes = sum(a != b for a, b in zip(kinds, kinds[1:], strict=False))
+    changes = sum(a != b for a, b in pairwise(kinds))
     return len(set(kinds)) == 3 and changes > len(token) / 4
 
 
