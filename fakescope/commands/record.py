@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
@@ -20,7 +21,11 @@ import click
 from fakescope._version import __version__
 from fakescope.clock import SystemClock
 from fakescope.commands.environment import in_url, pointing_at
-from fakescope.errors import FakescopeError, SettingsError
+from fakescope.errors import CassetteError, FakescopeError, SettingsError
+
+if TYPE_CHECKING:
+    from fakescope.recording.budget import Budget
+    from fakescope.recording.exchange import Cassette, Exchange
 
 __all__ = ["record"]
 
@@ -69,10 +74,11 @@ def record(
     # Deferred: `fakescope --help` needs no server, no HTTP client and no catalogue.
     from fakescope.catalog import load
     from fakescope.recording.budget import Budget, Prices, parse_budget
-    from fakescope.recording.files import save
     from fakescope.recording.proxy import Proxy, Tape, make_client
+    from fakescope.recording.reading import need_yaml
     from fakescope.server import bind, serve
 
+    need_yaml()  # before any money is spent
     if budget is None:
         raise SettingsError("recording costs money: say how much it may cost with --budget CNY (0: nothing billable)")
     purse = Budget(parse_budget(budget))
@@ -110,16 +116,10 @@ def record(
         if child is not None:
             status = child.status
         if len(tape):
-            versions = {"fakescope": __version__}
-            try:
-                save(tape.cassette(began.date().isoformat(), versions, path.stem), path, media=media)
-            except (FakescopeError, OSError) as error:
-                print(f"fakescope: nothing was saved: {error}", file=sys.stderr)
-                status = status or _CHECK_FAILED
-            else:
-                _say_saved(len(tape), path, purse, app.uncounted, tape.basis)
-        else:
-            print("fakescope: nothing was asked, so nothing was saved", file=sys.stderr)
+            recording = tape.cassette(began.date().isoformat(), {"fakescope": __version__}, path.stem)
+            saved = _saved(recording, path, media)
+            status = status or saved
+        _say_spent(purse, app.uncounted)
     return status
 
 
@@ -176,10 +176,44 @@ def _say_ready(host: str, port: int, upstream: str, limit: Decimal) -> None:
     )
 
 
-def _say_saved(count: int, path: Path, purse: Any, uncounted: int, basis: str) -> None:
-    more = f" and {uncounted} submissions without a known price" if uncounted else ""
-    spent = f"at most {purse.reserved} of {purse.limit} CNY{more}"
-    print(f"fakescope: {count} exchanges ({basis}) in {path}; {spent}", file=sys.stderr)
+def _saved(recording: Cassette, path: Path, media: Any) -> int:
+    """Save it, without what still looks like a secret: the rest was paid for. The exit status."""
+    from fakescope.recording.files import save
+
+    status = 0
+    try:
+        try:
+            save(recording, path, media=media)
+        except CassetteError as error:
+            kept = tuple(exchange for exchange in recording.exchanges if _may_be_saved(recording, exchange, media))
+            if not kept:
+                raise
+            _fail(
+                f"{len(recording.exchanges) - len(kept)} of {len(recording.exchanges)} exchanges are left out: {error}"
+            )
+            recording, status = recording._replace(exchanges=kept), _CHECK_FAILED
+            save(recording, path, media=media)
+    except (FakescopeError, OSError) as error:
+        _fail(f"nothing is saved: {error}")
+        return _CHECK_FAILED
+    print(f"fakescope: {len(recording.exchanges)} exchanges ({recording.provenance.basis}): {path}", file=sys.stderr)
+    return status
+
+
+def _may_be_saved(recording: Cassette, exchange: Exchange, media: Any) -> bool:
+    from fakescope.recording.files import save
+
+    with TemporaryDirectory() as folder:
+        try:
+            save(recording._replace(exchanges=(exchange,)), Path(folder) / "one.yaml", media=media)
+        except CassetteError:
+            return False
+    return True
+
+
+def _say_spent(purse: Budget, uncounted: int) -> None:
+    more = f", and {uncounted} submissions without a known price" if uncounted else ""
+    print(f"fakescope: at most {purse.reserved} of {purse.limit} CNY were spent{more}", file=sys.stderr)
 
 
 def _fail(message: str) -> int:
