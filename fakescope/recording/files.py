@@ -135,7 +135,7 @@ def _provenance(document: Table, place: str) -> Provenance:
     if said.get("basis") not in _BASES:
         raise CassetteError(f"{at}: fakescope.basis is {said.get('basis')!r:.40}; allowed: {', '.join(_BASES)}")
     versions = said.get("versions") or {}
-    if not isinstance(versions, dict):
+    if not isinstance(versions, Table):
         raise CassetteError(f"{at}: fakescope.versions must be a mapping")
     return Provenance(
         said["basis"],
