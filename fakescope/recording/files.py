@@ -134,14 +134,14 @@ def _provenance(document: Table, place: str) -> Provenance:
         raise CassetteError(f"{at}: format {number} is newer than this fakescope, which reads {FORMAT}; upgrade it")
     if said.get("basis") not in _BASES:
         raise CassetteError(f"{at}: fakescope.basis is {said.get('basis')!r:.40}; allowed: {', '.join(_BASES)}")
-    versions = said.get("versions") or {}
-    if not isinstance(versions, Table):
+    versions = said.get("versions")
+    if versions is not None and not isinstance(versions, Table):
         raise CassetteError(f"{at}: fakescope.versions must be a mapping")
     return Provenance(
         said["basis"],
         str(said.get("recorded") or ""),
         str(said.get("client") or ""),
-        {name: str(version) for name, version in versions.items()},
+        {name: str(version) for name, version in (versions or {}).items()},
     )
 
 
@@ -438,14 +438,18 @@ def _yaml(document: dict[str, Any]) -> bytes:
 
 
 def _refuse_secrets(path: Path, content: bytes, files: dict[str, bytes]) -> None:
-    found = [
-        *secrets.find_in_name(path.name),
-        *secrets.find(content),
-        *(finding for body in files.values() for finding in secrets.find_in_media(body)),
-    ]
-    if found:
-        more = f" ({len(found) - 1} more)" if len(found) > 1 else ""
-        raise CassetteError(f"{path}: not saved: {found[0].what}{more}. {found[0].fix}")
+    for finding in secrets.find_in_name(path.name):
+        raise CassetteError(f"{path.parent}: not saved: {finding.what}. {finding.fix}")
+    for finding in secrets.find(content):
+        n = len(re.findall(rb"^- at_ms:", b"\n".join(content.split(b"\n")[: finding.line]), re.MULTILINE))
+        where = f"interaction {n}" if n else "its provenance"
+        raise CassetteError(
+            f"{path}: not saved: {where} still has what looks like {finding.what} ({finding.kind}) after redaction; "
+            "take it out of what you record"
+        )
+    for body in files.values():
+        for finding in secrets.find_in_media(body):
+            raise CassetteError(f"{path}: not saved: it looks like there is {finding.what}. {finding.fix}")
 
 
 def _write(path: Path, content: bytes) -> None:

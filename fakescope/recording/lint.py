@@ -60,13 +60,11 @@ def _packed(path: Path, interactions: list[Row], found: list[secrets.Finding]) -
     for row, end in zip(interactions, ends, strict=True):
         shown = {finding.kind for finding in found if row.line <= finding.line < end}
         request, response, _ = row.exchange
-        parts = [request.url.encode(), request.body, response.body]
-        parts += [f"{name}: {value}".encode() for name, value in (*request.headers, *response.headers)]
-        for part in parts:
-            for finding in secrets.find(part):
-                if finding.kind not in shown:
-                    shown.add(finding.kind)
-                    yield _line(path, finding._replace(line=row.line))
+        headers = [f"{name}: {value}".encode() for name, value in (*request.headers, *response.headers)]
+        for finding in secrets.find(b"\n".join([request.url.encode(), *headers, request.body, response.body])):
+            if finding.kind not in shown:
+                shown.add(finding.kind)
+                yield _line(path, finding._replace(line=row.line))
 
 
 def _line(path: Path, finding: secrets.Finding) -> str:

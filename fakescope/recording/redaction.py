@@ -93,6 +93,7 @@ _FAKE_HEX = re.compile(r"fa4e0{20}[0-9]{8}")
 _DATA = re.compile(r"data:[\w.+-]{1,40}/[\w.+-]{1,60}[^,\s\"'<>]{0,200},[^\s\"'<>]*", re.IGNORECASE)
 _STAND_IN = re.compile(r"data:[\w.+-]+/[\w.+-]+;fakescope,sha256=[0-9a-f]{32};bytes=[0-9]{1,12}")
 _LINK = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{1,20}://(?:(?![\"'<>\\^`{|}])[!-~])+")
+_EVENT_LINE = re.compile(r"|id: ?[0-9]{1,6}|event: ?[a-z]{1,20}|: ?HTTP_STATUS/[0-9]{3}")
 _WITHHELD = re.compile(r"redacted: [0-9]{1,12} bytes")
 _WORKSPACE_HOST = re.compile(r"([^.]+)((?:\.[a-z0-9-]+)+\.maas\.aliyuncs\.com)", re.IGNORECASE)
 _UNIQUE_KEY = re.compile(r"apikey:v1(?::[\w.-]{1,60}){1,6}")
@@ -280,7 +281,7 @@ class _Redactor:
         if file_name is not None:
             return self.text(file_name), text if _WITHHELD.fullmatch(text) else f"{REDACTED}: {len(content)} bytes"
         if name.lower() == "key":
-            return "", "/".join(self._segment(part) for part in text.split("/"))
+            return "", self._path(text)
         return "", self.text(text) if name.lower() in _FORM else REDACTED
 
     def _body(self, body: bytes, *, answer: bool) -> bytes:
@@ -309,7 +310,7 @@ class _Redactor:
         if name == "data":
             value = _json(rest.encode("utf-8", "replace"))
             return "data:" + (REDACTED if value is _NOT_JSON else _compact(self._value("", value, True)))
-        return line if re.fullmatch(r"(?:id|event|retry|):? ?[\w/ ]{0,40}", line, re.ASCII) else ":"
+        return line if _EVENT_LINE.fullmatch(line) else ":"
 
     # -- JSON
 
@@ -342,7 +343,7 @@ class _Redactor:
         if plain.startswith("xoss"):
             return value if value in _OSS_WORDS else REDACTED
         if plain == "uploaddir":
-            return "/".join(self._segment(part) for part in value.split("/"))
+            return self._path(value)
         if plain == "userapiuniquekey" and _UNIQUE_KEY.fullmatch(value):
             return value
         kept = self.text(value)
@@ -372,14 +373,18 @@ class _Redactor:
         if not parts.scheme:
             return REDACTED
         host = self._host(parts.netloc.rpartition("@")[2])
-        path = "/".join(self._segment(part) for part in parts.path.split("/"))
-        return urlunsplit((parts.scheme, host, path, self._query(parts.query), ""))
+        return urlunsplit((parts.scheme, host, self._path(parts.path), self._query(parts.query), ""))
 
     def _host(self, host: str) -> str:
         found = _WORKSPACE_HOST.fullmatch(host)
         if found and found[1] not in ("trial", "token-plan"):
             return self._account_id(found[1]) + found[2]
         return self._words(host)
+
+    def _path(self, path: str) -> str:
+        if re.search(r"://|;base64,", unquote(path)):  # an address within an address
+            return f"/{REDACTED}"
+        return "/".join(self._segment(part) for part in path.split("/"))
 
     def _segment(self, segment: str) -> str:
         plain = unquote(segment)
@@ -399,7 +404,7 @@ class _Redactor:
             elif name.lower() not in _QUERY or not _HARMLESS_QUERY.fullmatch(value):
                 value = REDACTED
             else:
-                value = self._words(value)
+                value = self.text(value)
             kept.append(f"{quote(shown, safe='-._~[]')}={quote(value, safe='-._~:,/')}")
         return "&".join(kept)
 
