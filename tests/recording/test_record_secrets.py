@@ -95,7 +95,9 @@ async def use(http: httpx.AsyncClient) -> None:
     await http.get(f"/api/v1/tasks/?api_key={PLANTED['key in a url']}", headers=own)
     await http.get("/api/v1/uploads?action=getPolicy&model=wan2.6-i2v", headers=own)
     answer = await http.get(TASK, headers=own | {"Authorization": f"Basic {PLANTED['basic']}"})
-    await http.get(answer.json()["output"]["video_url"], headers=own)
+    link = answer.json()["output"]["video_url"]
+    if link.startswith("http://recorder/"):  # a download from the vendor's own host does not come by
+        await http.get(link, headers=own)
 
 
 @pytest.mark.parametrize("media", ["keep", "describe", "drop"])
@@ -120,8 +122,6 @@ def test_no_planted_secret_is_in_any_byte_written(
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://recorder", trust_env=False) as http:
             await use(http)
-        if media == "drop":  # the client goes to the vendor's host itself, and we see nothing of it
-            assert len(tape) == 8
 
     asyncio.run(session())
     save(tape.cassette("2026-02-09", {}, "planted"), tmp_path / "planted.yaml", media=media)
@@ -129,7 +129,7 @@ def test_no_planted_secret_is_in_any_byte_written(
     written = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
     found = [kind for kind, secret in PLANTED.items() if secret.encode() in written or secret in log.getvalue()]
     assert found == []
-    assert len(load(tmp_path / "planted.yaml").exchanges) == len(tape) >= 8
+    assert len(load(tmp_path / "planted.yaml").exchanges) == len(tape) == (8 if media == "drop" else 9)
 
 
 def test_every_planted_secret_did_pass() -> None:
@@ -138,7 +138,7 @@ def test_every_planted_secret_did_pass() -> None:
 
     def noted(request: httpx.Request) -> httpx.Response:
         answer = vendor(request)
-        said.write(f"{request.url} {request.headers} {request.content!r} {answer.headers} {answer.content!r}")
+        said.write(f"{request.url} {request.headers.raw} {request.content!r} {answer.headers.raw} {answer.content!r}")
         return answer
 
     async def session() -> None:
