@@ -115,7 +115,7 @@ def _convert(source: Path, output: Path, basis: Basis, client: str | None, media
     if client:
         said = said._replace(client=client)
     files.save(recording._replace(provenance=said), output, media=media or "describe")
-    others = f"; {left_out} exchanges with others left out" if left_out else ""
+    others = f"; left out, because it is not with DashScope or has no answer: {left_out}" if left_out else ""
     click.echo(f"{output}: {len(recording.exchanges)} exchanges{others}")
 
 

@@ -21,7 +21,7 @@ _HOSTS = re.compile(r"(?:.*\.)?(?:dashscope[\w-]*\.aliyuncs\.com|maas\.aliyuncs\
 
 
 class Converted(NamedTuple):
-    """What was read: a cassette of the vendor's exchanges, and how many others were left out."""
+    """What was read: a cassette of the vendor's exchanges, and how many others, or without an answer, were left out."""
 
     cassette: Cassette
     left_out: int
@@ -33,7 +33,7 @@ def convert(path: Path) -> Converted:
     Kept are exchanges with the vendor: its hosts, its paths on any host (a proxy, a simulator), and the links that its
     answers give. The basis is what the file says, or unknown.
     """
-    cassette = _har(path) if _is_har(path) else load(path)
+    cassette, unanswered = _har(path) if _is_har(path) else (load(path), 0)
     links = {
         link.split("?")[0].encode()
         for exchange in cassette.exchanges
@@ -51,7 +51,7 @@ def convert(path: Path) -> Converted:
         raise CassetteError(f"{path}: none of its {len(cassette.exchanges)} exchanges is with DashScope")
     first = min(exchange.at_ms for exchange in kept)
     kept = tuple(exchange._replace(at_ms=exchange.at_ms - first) for exchange in kept)
-    return Converted(cassette._replace(exchanges=kept), len(cassette.exchanges) - len(kept))
+    return Converted(cassette._replace(exchanges=kept), len(cassette.exchanges) - len(kept) + unanswered)
 
 
 def _is_vendor(url: str) -> bool:
@@ -67,7 +67,8 @@ def _is_har(path: Path) -> bool:
     )
 
 
-def _har(path: Path) -> Cassette:
+def _har(path: Path) -> tuple[Cassette, int]:
+    """All exchanges of a HAR file, and how many of its entries are none."""
     try:
         document = json.loads(read_file(path).decode("utf-8-sig"))
     except UnicodeDecodeError:
@@ -85,7 +86,8 @@ def _har(path: Path) -> Cassette:
     first = min((at for at, _ in complete), default=0)
     exchanges = sorted((exchange._replace(at_ms=at - first) for at, exchange in complete), key=lambda e: e.at_ms)
     day = datetime.fromtimestamp(first / 1000, UTC).date().isoformat() if complete else ""
-    return Cassette(Provenance("unknown", day, _creator(log)), tuple(exchanges), path.stem)
+    cassette = Cassette(Provenance("unknown", day, _creator(log)), tuple(exchanges), path.stem)
+    return cassette, len(found) - len(complete)
 
 
 def _creator(log: dict[str, Any]) -> str:

@@ -196,11 +196,13 @@ def _headers(said: Any, at: str) -> Headers:
         raise CassetteError(f"{at}.headers must be a mapping from names to lists of texts")
     headers = []
     for name, values in said.items():
+        if not re.fullmatch(r"[\w!#$%&'*+.^`|~-]{1,200}", name, re.ASCII):
+            raise CassetteError(f"{at}.headers: {name[:40]!r} is no name of a header")
         for value in values if isinstance(values, list) else [values]:
             if isinstance(value, bytes):
                 value = value.decode("latin-1")
-            if not isinstance(value, str | int):
-                raise CassetteError(f"{at}.headers: {name[:40]!r} must be a list of texts")
+            if not isinstance(value, str | int) or re.search(r"[\x00-\x08\x0a-\x1f\x7f]", str(value)):
+                raise CassetteError(f"{at}.headers: {name[:40]!r} must be a list of texts of one line")
             headers.append((name, str(value)))
     return tuple(headers)
 

@@ -56,8 +56,8 @@ def _file(path: Path) -> Iterator[str]:
 
 def _packed(path: Path, interactions: list[Row], found: list[secrets.Finding]) -> Iterator[str]:
     """What the text does not show, because it is compressed, in base64 or escaped, and the bodies do."""
-    ends = [row.line for row in interactions[1:]] + [1 << 60]
-    for row, end in zip(interactions, ends, strict=True):
+    ends = [*(row.line for row in interactions[1:]), 1 << 60]
+    for row, end in zip(interactions, ends, strict=False):  # of no interaction there is no end
         shown = {finding.kind for finding in found if row.line <= finding.line < end}
         request, response, _ = row.exchange
         headers = [f"{name}: {value}".encode() for name, value in (*request.headers, *response.headers)]

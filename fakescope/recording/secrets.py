@@ -98,7 +98,8 @@ _RULES = (
         "workspace",
         "a workspace",
         r"""(?i: (?:x-dashscope-workspace | (?<![\w-]) workspace_?id) TO FINE [\w-]{3,}
-            | // (?!fake-account-|redacted\b|trial\.|token-plan\.) [\w-]{1,64} \. [a-z0-9-]{1,40} \.maas\.aliyuncs\.com )
+            | // (?!fake-account-|redacted\b|trial\.|token-plan\.)
+              [\w-]{1,64} \. [a-z0-9-]{1,40} \.maas\.aliyuncs\.com )
             | (?<![A-Za-z0-9]) (?:llm|ws)- (?=[a-z]{0,40}[0-9]) [a-z0-9]{8,}""",
     ),
     _rule("json-token", "a token or an upload policy", r"(?<![A-Za-z0-9]) eyJ[\w+/=-]{12,}"),

