@@ -74,8 +74,9 @@ def record(
     # Deferred: `fakescope --help` needs no server, no HTTP client and no catalogue.
     from fakescope.catalog import load
     from fakescope.recording.budget import Budget, Prices, parse_budget
-    from fakescope.recording.proxy import Proxy, Tape, make_client
+    from fakescope.recording.proxy import Proxy, make_client
     from fakescope.recording.reading import need_yaml
+    from fakescope.recording.tape import Tape
     from fakescope.server import bind, serve
 
     need_yaml()  # before any money is spent
@@ -144,7 +145,7 @@ def _checked_upstream(text: str) -> str:
         raise SettingsError("--upstream takes no user and password: the key is read from the environment")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
         raise SettingsError(wrong)
-    from fakescope.recording.proxy import is_vendors
+    from fakescope.recording.tape import is_vendors
 
     if parts.scheme == "http" and is_vendors(parts.hostname):
         raise SettingsError(f"the key would travel unencrypted: use https://{parts.hostname}")

@@ -9,7 +9,6 @@ uploads, and tasks whose submission is not in the recording.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -20,11 +19,11 @@ from fakescope.catalog.loader import Catalog
 from fakescope.catalog.spec import ModelSpec
 from fakescope.engine.facts import REFERENCE
 from fakescope.recording.exchange import Cassette, Exchange
+from fakescope.recording.inprocess import Answer, App, call, parsed
+from fakescope.recording.provoking import failure_marks, marked, success_marks
 from fakescope.recording.shapes import differences
 
 __all__ = ["Drift", "Report", "compare"]
-
-_App = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
 
 _TASK = re.compile(r"/api/v1/tasks/([^/]{1,200})(/cancel)?/?")
 _TASKS_RULE = "the task API (Manage asynchronous tasks)"
@@ -55,12 +54,6 @@ class Report(NamedTuple):
     left_out: tuple[str, ...]
 
 
-class _Answer(NamedTuple):
-    status: int
-    headers: dict[str, str]
-    body: Any
-
-
 class _Twin(NamedTuple):
     """The simulator's counterpart of a recorded task: whose it is, its id, its model, and how it was submitted."""
 
@@ -74,7 +67,7 @@ class _LeftOut(Exception):  # noqa: N818 - not an error
     """Why an exchange is not compared."""
 
 
-async def compare(cassette: Cassette, app: _App, catalog: Catalog) -> Report:
+async def compare(cassette: Cassette, app: App, catalog: Catalog) -> Report:
     """Compare a recording with `app`: a simulator without limits, at the vendor's pace, on a clock that stands still.
 
     Nothing is kept of what is sent to it but what it keeps itself: accounts are never used twice.
@@ -94,7 +87,7 @@ async def compare(cassette: Cassette, app: _App, catalog: Catalog) -> Report:
 class _Comparison:
     """One recording against one simulator."""
 
-    def __init__(self, cassette: Cassette, app: _App, catalog: Catalog) -> None:
+    def __init__(self, cassette: Cassette, app: App, catalog: Catalog) -> None:
         self._name, self._app, self._catalog = cassette.name, app, catalog
         self._twins: dict[str, _Twin] = {}
         self._made: dict[str, tuple[str, str]] = {}  # what a task returned for a later one → whose, and the twin's
@@ -127,8 +120,8 @@ class _Comparison:
     # -- what is compared
 
     async def _submit(self, exchange: Exchange) -> None:
-        recorded = _json(exchange.response.body)
-        body, key = self._sendable(_json(exchange.request.body))
+        recorded = parsed(exchange.response.body)
+        body, key = self._sendable(parsed(exchange.request.body))
         spec = (
             self._catalog.find(body["model"]) if isinstance(body, dict) and isinstance(body.get("model"), str) else None
         )
@@ -138,19 +131,19 @@ class _Comparison:
         output = recorded.get("output") if isinstance(recorded, dict) else None
         if exchange.response.status == 200 == answer.status and spec is not None and isinstance(output, dict):
             if not isinstance(output.get("task_id"), str):
-                marks = [mark for mark in _marks(output) if list(differences(recorded, answer.body))]
+                marks = [mark for mark in success_marks(output) if list(differences(recorded, answer.body))]
                 for mark in marks:  # what only the file behind a link decides
-                    answer = await self._ask(exchange, self._account(), orjson.dumps(_marked(body, mark)))
+                    answer = await self._ask(exchange, self._account(), orjson.dumps(marked(body, mark)))
             elif isinstance(answer.body["output"].get("task_id"), str):
                 twin = _Twin(key, answer.body["output"]["task_id"], spec, exchange)
                 self._twins[output["task_id"]] = twin
         elif exchange.response.status == 400 and answer.status == 200 and isinstance(recorded, dict):
-            for mark in self._failures(recorded):
-                answer = await self._ask(exchange, self._account(), orjson.dumps(_marked(body, mark)))
+            for mark in failure_marks(recorded, self._catalog.failures):
+                answer = await self._ask(exchange, self._account(), orjson.dumps(marked(body, mark)))
         self._judge(answer, recorded, rule)
 
     async def _poll(self, exchange: Exchange, task_id: str) -> None:
-        recorded, twin = _json(exchange.response.body), self._twins.get(task_id)
+        recorded, twin = parsed(exchange.response.body), self._twins.get(task_id)
         output = recorded.get("output") if isinstance(recorded, dict) else None
         status = output.get("task_status") if isinstance(output, dict) else None
         if twin is None:
@@ -167,7 +160,7 @@ class _Comparison:
         self._judge(answer, recorded, _rule_of(twin.spec))
 
     async def _cancel(self, exchange: Exchange, task_id: str) -> None:
-        recorded, twin = _json(exchange.response.body), self._twins.get(task_id)
+        recorded, twin = parsed(exchange.response.body), self._twins.get(task_id)
         if twin is None:
             self._judge(await self._ask(exchange, self._account()), recorded, _TASKS_RULE)
             return
@@ -178,7 +171,7 @@ class _Comparison:
         self._judge(answer, recorded, _TASKS_RULE)
 
     async def _list(self, exchange: Exchange) -> None:
-        recorded = _json(exchange.response.body)
+        recorded = parsed(exchange.response.body)
         answer = await self._ask(exchange, self._account())
         rows = recorded.get("data") if isinstance(recorded, dict) else None
         if not isinstance(rows, list) or answer.status != 200 or exchange.response.status != 200:
@@ -198,7 +191,7 @@ class _Comparison:
                 at = found.at.replace("data.0", f"data.{n}", 1)
                 self._found(at, found.recorded, found.simulated, _TASKS_RULE)
 
-    def _judge(self, answer: _Answer, recorded: Any, rule: str) -> None:
+    def _judge(self, answer: Answer, recorded: Any, rule: str) -> None:
         """Compare an answer with the recorded one."""
         status = self._here[1].response.status
         if status != answer.status:
@@ -233,26 +226,14 @@ class _Comparison:
         steps, _ = await self._course(twin)
         if output["task_status"] not in ("FAILED", "SUCCEEDED") or "SUCCEEDED" not in steps:
             return twin
-        body, _ = self._sendable(_json(twin.exchange.request.body))
-        ended = self._failures(output) if output["task_status"] == "FAILED" else []
-        for mark in [*ended, *_marks(output)]:
+        body, _ = self._sendable(parsed(twin.exchange.request.body))
+        ended = failure_marks(output, self._catalog.failures) if output["task_status"] == "FAILED" else []
+        for mark in [*ended, *success_marks(output)]:
             key = self._account()
-            answer = await self._ask(twin.exchange, key, orjson.dumps(_marked(body, mark)))
+            answer = await self._ask(twin.exchange, key, orjson.dumps(marked(body, mark)))
             if answer.status == 200:
                 return twin._replace(key=key, task_id=answer.body["output"]["task_id"])
         return twin
-
-    def _failures(self, output: dict[str, Any]) -> list[str]:
-        """The mark for a failure with this code and text that is known to come of what no request shows.
-
-        A wrong parameter is in the request, unless the text says that a file was meant.
-        """
-        said = output.get("code"), output.get("message")
-        known = self._catalog.failures.items()
-        names = [name for name, one in known if (one.code, one.message) == said]
-        if said[0] != "InvalidParameter":
-            names += [name for name, one in known if one.code == said[0]]
-        return [f"[fakescope:fail={name}]" for name in names[:1]]
 
     async def _course(self, twin: _Twin) -> tuple[list[str], str]:
         """The states that the twin passes through, and the one in which it is."""
@@ -322,7 +303,7 @@ class _Comparison:
 
     async def _ask(
         self, exchange: Exchange, key: str, body: bytes | None = None, *, path: str = "", query: str | None = None
-    ) -> _Answer:
+    ) -> Answer:
         """Send what was recorded, from this account; other than recorded where something is given."""
         request = exchange.request
         parts = urlsplit(request.url)
@@ -330,10 +311,10 @@ class _Comparison:
         headers = [(name, value) for name, value in headers if name.startswith("x-dashscope-")]
         host = parts.netloc if parts.hostname in self._catalog.service.region_of_host else "simulator"
         asked = query if query is not None else urlencode(parse_qsl(parts.query))
-        answer = await _call(
+        answer = await call(
             self._app, request.method, path or parts.path, asked, [*headers, ("host", host)], body or b"", key
         )
-        self._note_made(_json(exchange.response.body), answer.body, key)
+        self._note_made(parsed(exchange.response.body), answer.body, key)
         return answer
 
     def _note_made(self, recorded: Any, simulated: Any, key: str) -> None:
@@ -344,41 +325,8 @@ class _Comparison:
         elif isinstance(recorded, str) and isinstance(simulated, str) and simulated.startswith(REFERENCE):
             self._made[recorded] = key, simulated
 
-    async def _control(self, method: str, path: str, key: str, *, query: str = "", body: bytes = b"") -> _Answer:
-        return await _call(self._app, method, path, query, [("host", "simulator")], body, key)
-
-
-def _marks(output: dict[str, Any]) -> list[str]:
-    """Marks for a success that is not whole: some results blocked, or a detection that found nothing."""
-    results = output.get("results")
-    if isinstance(results, list) and any(isinstance(one, dict) and "code" in one for one in results):
-        kept = sum(isinstance(one, dict) and "code" not in one for one in results)
-        return [f"[fakescope:partial={kept}]"] if kept else []
-    passed = output.get("check_pass", output.get("pass"))
-    return ["[fakescope:reject]"] if passed is False or ("code" in output and "task_id" not in output) else []
-
-
-def _marked(body: Any, mark: str) -> Any:
-    """The request with a mark in its prompt, or else behind its first address."""
-    given = body.get("input") if isinstance(body, dict) else None
-    if not isinstance(given, dict):
-        return body
-    if isinstance(given.get("prompt"), str):
-        return body | {"input": given | {"prompt": mark + given["prompt"]}}
-    done = False
-
-    def marked(value: Any) -> Any:
-        nonlocal done
-        if isinstance(value, dict):
-            return {key: marked(part) for key, part in value.items()}
-        if isinstance(value, list):
-            return [marked(part) for part in value]
-        if isinstance(value, str) and not done and value.startswith(("http://", "https://")):
-            done = True
-            return f"{value}#{mark}"
-        return value
-
-    return body | {"input": marked(given)}
+    async def _control(self, method: str, path: str, key: str, *, query: str = "", body: bytes = b"") -> Answer:
+        return await call(self._app, method, path, query, [("host", "simulator")], body, key)
 
 
 def _rule_of(spec: ModelSpec | None) -> str:
@@ -394,46 +342,3 @@ def _named(exchange: Exchange) -> str:
 
 def _ms(iso: str) -> int:
     return round(datetime.fromisoformat(iso).timestamp() * 1000)
-
-
-def _json(raw: bytes) -> Any:
-    try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        return None
-
-
-async def _call(
-    app: _App, method: str, path: str, query: str, headers: Iterable[tuple[str, str]], body: bytes, key: str
-) -> _Answer:
-    """One request to an application in this process."""
-    sent = [*headers, ("authorization", f"Bearer {key}"), ("content-length", str(len(body)))]
-    scope: MutableMapping[str, Any] = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": query.encode(),
-        "root_path": "",
-        "headers": [(name.encode("latin-1", "replace"), value.encode("latin-1", "replace")) for name, value in sent],
-        "server": ("simulator", 80),
-        "client": ("127.0.0.1", 1),
-    }
-    status, answered, parts = 0, {}, []
-
-    async def receive() -> MutableMapping[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(message: MutableMapping[str, Any]) -> None:
-        nonlocal status, answered
-        if message["type"] == "http.response.start":
-            status = message["status"]
-            answered = {name.decode("latin-1"): value.decode("latin-1") for name, value in message["headers"]}
-        else:
-            parts.append(message.get("body", b""))
-
-    await app(scope, receive, send)
-    return _Answer(status, answered, _json(b"".join(parts)))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from decimal import Decimal
@@ -19,15 +18,13 @@ from urllib.parse import quote, urlsplit
 import httpx
 import orjson
 
-from fakescope.clock import Clock
 from fakescope.failures import problem_body
 from fakescope.recording.budget import FREE, Budget, Estimate, Prices
-from fakescope.recording.exchange import Basis, Cassette, Exchange, Headers, Provenance, Request, Response
+from fakescope.recording.exchange import Exchange, Headers, Request, Response
+from fakescope.recording.result_links import OWN, ResultLinks
+from fakescope.recording.tape import Tape
 
-__all__ = ["OWN", "Media", "Proxy", "Tape", "is_vendors", "make_client"]
-
-OWN = "/_fakescope/"
-"""Paths of our own. Nothing below them is forwarded."""
+__all__ = ["Media", "Proxy", "make_client"]
 
 Media = Literal["keep", "describe", "drop"]
 """Whether result files are recorded. With `drop`, links are left as they are and downloads do not come by."""
@@ -43,8 +40,6 @@ _NOT_SENT_BACK = _HOP_BY_HOP | {"content-length", "date"}  # the server that run
 _DECODED = frozenset(("", "identity", "gzip", "deflate"))
 _READ_S, _CONNECT_S = 300, 15  # the vendor itself gives up after 298 seconds
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-_OURS = re.compile(rb"https?://[^/\s\"]+(%b[\w./-]+)" % (OWN.encode() + b"result/"))
-_SIGNED = re.compile(r"[?&](?:x-oss-)?signature=", re.IGNORECASE)
 _SHORTEST_KEY, _LENGTH_OF_KEYS = 8, 20  # shorter is a word that may stand anywhere; keys are 35 characters
 
 _Scope = MutableMapping[str, Any]
@@ -61,44 +56,6 @@ def make_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.Asyn
     )
     client.headers.clear()
     return client
-
-
-def is_vendors(host: str) -> bool:
-    """Whether a host is one of the vendor's own."""
-    return host == "aliyuncs.com" or host.endswith(".aliyuncs.com")
-
-
-class Tape:
-    """What was exchanged since the start, on a clock that is read here only."""
-
-    def __init__(self, clock: Clock, upstream: str) -> None:
-        parts = urlsplit(upstream)
-        # Nobody can check what stands behind a host that is not the vendor's: it is never called "seen".
-        seen = parts.scheme == "https" and is_vendors(parts.hostname or "")
-        self.basis: Basis = "seen" if seen else "simulated"
-        self._clock = clock
-        self._began = clock.read()
-        self._exchanges: list[Exchange] = []
-        self._client = ""
-
-    def __len__(self) -> int:
-        return len(self._exchanges)
-
-    def now_ms(self) -> int:
-        return self._clock.read() - self._began
-
-    def add(self, exchange: Exchange) -> None:
-        """Keep an exchange. One answer of a simulator makes the whole recording a simulated one."""
-        if any(name.lower().startswith("x-fakescope-") for name, _ in exchange.response.headers):
-            self.basis = "simulated"
-        agent = next((value for name, value in exchange.request.headers if name.lower() == "user-agent"), "")
-        self._client = self._client or agent.partition(";")[0].strip()[:80]
-        self._exchanges.append(exchange)
-
-    def cassette(self, recorded: str, versions: dict[str, str], name: str) -> Cassette:
-        """All of it, in the order in which requests were sent."""
-        exchanges = tuple(sorted(self._exchanges, key=lambda exchange: exchange.at_ms))
-        return Cassette(Provenance(self.basis, recorded, self._client, versions), exchanges, name)
 
 
 class _Refusal(Exception):  # noqa: N818 - an answer of ours
@@ -143,8 +100,7 @@ class Proxy:
         self._prices, self._budget, self._allow_unpriced = prices, budget, allow_unpriced
         self._media, self._log = media, log
         self._host = urlsplit(upstream).hostname or ""
-        self._links: dict[str, str] = {}  # our path → the vendor's link
-        self._path_of: dict[str, str] = {}
+        self._links = ResultLinks(self._host)
         self._set_aside: dict[str, Decimal] = {}  # task → what its submission may cost
         self.uncounted = 0
         self._secrets = {key.encode()} if len(key) >= _SHORTEST_KEY else set()
@@ -180,8 +136,8 @@ class Proxy:
         if any(name == "origin" for name, _ in headers):
             raise _Refusal(403, "Forbidden", "the recorder pays with a real key and takes no requests from web pages")
         self._note_key(headers)
-        body = self._with_their_links(await _read(receive))
-        link = self._links.get(scope["path"]) if scope["method"] in ("GET", "HEAD") else None
+        body = self._links.lead_back(await _read(receive))
+        link = self._links.behind(scope["path"]) if scope["method"] in ("GET", "HEAD") else None
         if link is None and scope["path"].startswith(OWN):
             detail = "the recorder has no control API; ask the simulator itself"
             raise _Refusal(404, "NotFound", f"{scope['path'][:100]} is not here: {detail}")
@@ -273,7 +229,8 @@ class Proxy:
             self._settle(asked, response.status_code, body)
             self._record(asked, response, headers, body)
             if self._media != "drop":
-                body = self._with_our_links(scope, body)
+                host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+                body = self._links.lead_here(body, f"{scope['scheme']}://{host}")
             await _start(send, response.status_code, [*headers, ("content-length", str(len(body)))])
             await send({"type": "http.response.body", "body": body})
             return
@@ -334,7 +291,7 @@ class Proxy:
         whole = Response(response.status_code, self._clean_headers([*headers, *date]), self._clean_bytes(body))
         self._tape.add(Exchange(asked.request, whole, asked.at_ms))
 
-    # -- keys and links
+    # -- keys
 
     def _clean_bytes(self, body: bytes) -> bytes:
         """Without any key, whatever it looks like: the files' own rules know only keys that look like keys."""
@@ -347,52 +304,6 @@ class Proxy:
 
     def _clean_headers(self, headers: Sequence[tuple[str, str]]) -> Headers:
         return tuple((name, self._clean(value)) for name, value in headers)
-
-    def _with_our_links(self, scope: _Scope, body: bytes) -> bytes:
-        """The answer with each signed link of the vendor's led through here, so that its download is recorded.
-
-        Only links that an answer had can be asked for by way of us. What has none is passed on as it came.
-        """
-        if not _SIGNED.search(body.decode("utf-8", "replace")):
-            return body
-        host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
-        origin = f"{scope['scheme']}://{host}"
-        try:
-            return orjson.dumps(self._led(orjson.loads(body), origin))
-        except orjson.JSONDecodeError:
-            return body
-
-    def _with_their_links(self, body: bytes) -> bytes:
-        """A request that names a result by our link, with the vendor's in its place: nobody there can reach ours."""
-
-        def theirs(found: re.Match[bytes]) -> bytes:
-            link = self._links.get(found[1].decode())
-            return found[0] if link is None else orjson.dumps(link)[1:-1]
-
-        return _OURS.sub(theirs, body) if OWN.encode() in body else body
-
-    def _led(self, value: Any, origin: str) -> Any:
-        if isinstance(value, dict):
-            return {key: self._led(part, origin) for key, part in value.items()}
-        if isinstance(value, list):
-            return [self._led(part, origin) for part in value]
-        if isinstance(value, str) and self._is_result(value):
-            path = self._path_of.get(value)
-            if path is None:
-                file = re.sub(r"[^\w.-]", "_", urlsplit(value).path.rpartition("/")[2], flags=re.ASCII)
-                path = self._path_of[value] = f"{OWN}result/{len(self._links)}/{file}"
-                self._links[path] = value
-            return origin + path
-        return value
-
-    def _is_result(self, text: str) -> bool:
-        if not text.startswith(("http://", "https://")) or not _SIGNED.search(text) or " " in text:
-            return False
-        try:
-            host = urlsplit(text).hostname or ""
-        except ValueError:
-            return False
-        return is_vendors(host) or host == self._host
 
 
 def _output(body: bytes) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from fakescope.catalog import Catalog
 from fakescope.recording.budget import Budget, BudgetError, Prices, parse_budget
-from fakescope.recording.proxy import Proxy, Tape, make_client
+from fakescope.recording.proxy import Proxy, make_client
+from fakescope.recording.tape import Tape
 
 VENDOR = "https://dashscope.aliyuncs.com"
 T2V = "/api/v1/services/aigc/video-generation/video-synthesis"

@@ -16,7 +16,8 @@ import pytest
 from fakescope.catalog import Catalog
 from fakescope.recording.budget import Budget, Prices
 from fakescope.recording.exchange import Exchange
-from fakescope.recording.proxy import Media, Proxy, Tape, make_client
+from fakescope.recording.proxy import Media, Proxy, make_client
+from fakescope.recording.tape import Tape
 
 UPSTREAM, KEY = "https://dashscope.aliyuncs.com", "sk-real-0123456789abcdef"
 T2V = "/api/v1/services/aigc/video-generation/video-synthesis"
@@ -142,6 +143,21 @@ async def test_headers_of_one_connection_are_not_passed_on_either_way(bench: Ben
     assert "cookie" not in one.asked[1].headers  # the first answer's cookie is not kept for others
 
 
+async def test_nothing_of_ours_is_added_to_a_request_but_its_connection(bench: Benches) -> None:
+    one = bench(accepted)
+    asked = [{"type": "http.request", "body": b""}, {"type": "http.disconnect"}]
+
+    async def receive() -> Any:
+        return asked.pop(0)
+
+    async def send(_message: Any) -> None:
+        pass
+
+    await call(one.app, TASK, receive, send)
+
+    assert set(one.asked[0].headers) == {"host", "authorization", "accept-encoding"}
+
+
 async def test_a_compressed_answer_is_recorded_and_passed_on_in_plain(bench: Benches) -> None:
     packed = gzip.compress(b'{"a": 1}')
     headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
@@ -228,7 +244,7 @@ async def test_without_a_known_price_nothing_is_sent_unless_allowed(bench: Bench
 
     assert (refused.status_code, refused.headers["x-fakescope-error"]) == (403, "Unpriced")
     assert "--allow-unpriced" in refused.json()["detail"]
-    assert (passed.status_code, one.app.uncounted, one.budget.reserved) == (200, 1, 0)
+    assert (passed.status_code, one.app.uncounted, one.budget.reserved) == (200, 1, Decimal(0))
 
 
 @pytest.mark.parametrize(("status", "counted"), [(400, 0), (401, 0), (429, 0), (500, 5), (503, 5), (200, 5)])
@@ -275,7 +291,7 @@ async def test_an_upstream_that_does_not_answer_is_one_line_of_ours(
 
     answer = await one.submit()
 
-    assert (answer.status_code, one.budget.reserved) == (status, counted)
+    assert (answer.status_code, one.budget.reserved) == (status, Decimal(counted))
     assert answer.headers["x-fakescope-error"].startswith("Upstream")
     assert "dashscope.aliyuncs.com" in answer.json()["detail"]
     assert one.log.getvalue().count("\n") == 1

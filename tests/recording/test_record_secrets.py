@@ -16,7 +16,8 @@ import pytest
 from fakescope.catalog import Catalog
 from fakescope.recording.budget import Budget, Prices
 from fakescope.recording.files import load, save
-from fakescope.recording.proxy import Proxy, Tape, make_client
+from fakescope.recording.proxy import Proxy, make_client
+from fakescope.recording.tape import Tape
 
 VENDOR = "https://dashscope.aliyuncs.com"
 T2V = "/api/v1/services/aigc/video-generation/video-synthesis"

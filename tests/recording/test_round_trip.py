@@ -20,7 +20,8 @@ from fakescope.catalog import Catalog
 from fakescope.recording.budget import Budget, Prices
 from fakescope.recording.files import load, save
 from fakescope.recording.player import Player
-from fakescope.recording.proxy import Proxy, Tape, make_client
+from fakescope.recording.proxy import Proxy, make_client
+from fakescope.recording.tape import Tape
 from fakescope.recording.transport import AsyncReplayTransport
 
 UPSTREAM = "http://127.0.0.1:8900"
