@@ -12,7 +12,8 @@ from urllib.parse import urlencode, urlsplit
 
 from fakescope.errors import CassetteError
 from fakescope.recording.exchange import Cassette, Exchange, Headers, Provenance, Request, Response
-from fakescope.recording.files import load, read_file
+from fakescope.recording.files import load
+from fakescope.recording.reading import read_file
 
 __all__ = ["Converted", "convert"]
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from fakescope.errors import CassetteError
 from fakescope.recording import secrets
-from fakescope.recording.files import Row, read_file, rows
+from fakescope.recording.document import Row, rows
 from fakescope.recording.media import is_text
+from fakescope.recording.reading import leads_out, read_file
 
 __all__ = ["lint"]
 
@@ -19,7 +20,7 @@ def lint(path: Path) -> Iterator[str]:
     """One line per finding in a file, or in all files of a folder: `file:line: what. What to do`."""
     if path.is_dir():
         for file in sorted(path.rglob("*")):
-            if file.is_symlink() and not file.resolve().is_relative_to(path.resolve()):
+            if leads_out(file, path):
                 yield f"{file}:1: a link that leads out of {path}. Put the file itself there"
             elif file.is_file():
                 yield from _file(file)

@@ -1,4 +1,4 @@
-"""YAML from anywhere, read without trust: plain values only, nothing constructed, bounded in depth and in size.
+"""Files from anywhere, read without trust: plain values only, nothing constructed, bounded in depth and in size.
 
 The events of the parser are put together here instead of by a YAML loader: so depth, aliases and tags are seen before
 anything is built from them, and every mapping knows its line.
@@ -9,12 +9,15 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 from fakescope.errors import CassetteError
 
-__all__ = ["Table", "need_yaml", "read_yaml"]
+__all__ = ["MOST_BYTES", "Table", "leads_out", "need_yaml", "read_file", "read_yaml"]
 
+MOST_BYTES = 50_000_000
+"""The largest file and the largest body that are read."""
 MOST_DEPTH = 40
 MOST_VALUES = 5_000_000
 """Values in one file, those behind aliases counted each time they are used."""
@@ -39,6 +42,32 @@ def need_yaml() -> Any:
     except ImportError:
         raise CassetteError("cassettes need PyYAML and VCR.py: pip install 'fakescope[cassettes]'") from None
     return yaml
+
+
+def leads_out(path: Path, folder: Path) -> bool:
+    """Whether a path is a symbolic link, or below one, to somewhere outside of the folder, or in a circle."""
+    try:
+        return not path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # RuntimeError: in a circle
+        return True
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a regular file of bounded size that lies where its path says."""
+    try:
+        if leads_out(path, path.parent):
+            raise CassetteError(f"{path}: a link that leads out of its folder; put the file itself there")
+        if not path.is_file():
+            raise CassetteError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
+        if path.stat().st_size > MOST_BYTES:
+            size = path.stat().st_size // 1_000_000
+            raise CassetteError(
+                f"{path}: {size} MB; at most {MOST_BYTES // 1_000_000} MB are read. Record films with --media describe"
+            )
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise CassetteError(f"{path}: cannot be read: {why}") from None
 
 
 def read_yaml(text: str, place: str) -> Any:

@@ -224,7 +224,7 @@ def test_a_plain_recording_converts(run: Run, tmp_path: Path) -> None:
 
     assert (status, out) == (0, f"{made}: 3 exchanges; {LEFT_OUT}: 1\n")
     cassette = load(made)
-    assert cassette.provenance == Provenance("seen", "", "mine/1")
+    assert cassette.provenance == Provenance("seen", "2026-02-02", "mine/1")
     assert [exchange.at_ms for exchange in cassette.exchanges] == [0, 2_000, 7_500]
     states = [json.loads(exchange.response.body)["output"]["task_status"] for exchange in cassette.exchanges]
     assert states == ["PENDING", "RUNNING", "SUCCEEDED"]
