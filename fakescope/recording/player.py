@@ -273,7 +273,7 @@ class Player:
                 parts = urlsplit(link)
                 query = f"?{parts.query}" if parts.query else ""
                 here = f"{origin}{FILES}{recording.tape}{parts.path or '/'}{query}"
-                body = body.replace(b'"%b"' % link.encode(), b'"%b"' % here.encode())
+                body = body.replace(b'"%b"' % link.encode(), orjson.dumps(here))
         basis, name = self._marks[recording.tape]
         marks = ("x-fakescope-basis", basis), ("x-fakescope-recording", f"{name}#{recording.place + 1}")
         return Response(said.code, (*said.headers, *marks), body)

@@ -24,6 +24,8 @@ _Scope = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 _Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
+_EXTRA = ("x-fakescope-basis", "x-fakescope-hint", "x-fakescope-recording")
+"""Headers of ours that are off with `--no-extra-headers`. Those that mark an answer as not recorded stay."""
 _MOST_SHOWN = 1_000
 _TOO_LARGE = "The body is larger than {} bytes, and no recording can have it."
 
@@ -115,7 +117,8 @@ class ReplayApp:
 
     async def _send(self, send: _Send, response: Response) -> None:
         length = (b"content-length", b"%d" % len(response.body))
-        headers = [*_encoded(response.headers), length, *self._extra]
+        told = response.headers if self._extra else tuple(h for h in response.headers if h[0] not in _EXTRA)
+        headers = [*_encoded(told), length, *self._extra]
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})
 

@@ -88,9 +88,10 @@ def replaying(clock: Any) -> Callable[..., httpx.AsyncClient]:
     """An HTTP client of a replay in this process, on the manual clock and at the recorded pace."""
 
     def make(
-        *cassettes: Cassette, by: Any = "time", speed: float = 1.0, origin: str = "http://test", **options: Any
+        *cassettes: Cassette, speed: float = 1.0, origin: str = "http://test", settings: Any = None, **options: Any
     ) -> httpx.AsyncClient:
-        app = create_replay(Player(cassettes, by=by, speed=speed), Settings(seed=1), clock=clock, **options)
+        player = Player(cassettes, speed=speed)
+        app = create_replay(player, settings or Settings(seed=1), clock=clock, **options)
         headers = {"Authorization": "Bearer sk-fake-test"}
         return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=origin, headers=headers)
 

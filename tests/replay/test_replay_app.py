@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -110,6 +111,45 @@ async def test_upload_goes_to_this_server(replaying: Any, tapes: Any) -> None:
         sent = await client.post(leads_to, data={"key": "d/1/a b.png"}, files={"file": ("a b.png", b"picture")})
         film = await client.post(leads_to, data={"key": "d/1/b"}, files={"file": ("b", bytes(70_000_000))})
     assert (sent.status_code, sent.content, film.status_code) == (200, b"", 200)
+
+
+async def test_headers_of_ours_can_be_switched_off(replaying: Any, tapes: Any) -> None:
+    cassette = tapes.cassette(*tapes.task())
+    async with replaying(cassette, settings=Settings(seed=1, extra_headers=False)) as client:
+        answer = await submit(client)
+        missed = await client.get("/api/v1/tasks/nothing")
+    assert [name for name in answer.headers if name.startswith("x-fakescope")] == []
+    assert [name for name in missed.headers if name.startswith("x-fakescope")] == ["x-fakescope-error"]
+
+
+async def test_hostile_host_breaks_no_answer(replaying: Any, tapes: Any) -> None:
+    async with replaying(tapes.cassette(*tapes.task()), speed=float("inf")) as client:
+        await submit(client)
+        answer = await client.get(f"/api/v1/tasks/{ID}", headers={"Host": 'a", "task_status": "FAILED'})
+    assert answer.json()["output"]["task_status"] == "SUCCEEDED"
+
+
+# -- many at once
+
+
+async def test_fifty_prompts_at_once_get_their_own_films(replaying: Any, tapes: Any, clock: Any) -> None:
+    ids = {n: f"{n:08d}-9a2b-4c6e-8f10-2b3c4d5e6f01" for n in range(50)}
+    made = [exchange for n in range(50) for exchange in tapes.task(f"prompt {n}", ids[n], at=n)]
+    async with replaying(tapes.cassette(*made)) as client:
+
+        async def run(n: int) -> bool:
+            for _ in range(n * 7 % 50):
+                await asyncio.sleep(0)
+            sent = await submit(client, CAT | {"input": {"prompt": f"prompt {n}"}})
+            task_id = sent.json()["output"]["task_id"]
+            while (output := (await client.get(f"/api/v1/tasks/{task_id}")).json()["output"])["task_status"] in (
+                "PENDING",
+                "RUNNING",
+            ):
+                clock.advance(seconds=1)
+            return task_id == ids[n] and f"{ids[n]}.mp4" in output["video_url"]
+
+        assert await asyncio.gather(*map(run, range(50))) == [True] * 50
 
 
 # -- time and accounts

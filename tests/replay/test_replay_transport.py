@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ import pytest
 
 from fakescope.errors import CommandError
 from fakescope.recording.exchange import Exchange, Request, Response
+from fakescope.recording.files import save
 from fakescope.recording.misses import NotRecordedError
 from fakescope.recording.player import Player
 from fakescope.recording.transport import AsyncReplayTransport, ReplayTransport
@@ -95,6 +99,28 @@ def test_clock_takes_the_orders_of_the_control_api(
         assert [status_of(http.get(poll)) for _ in range(2)] == ["RUNNING", "SUCCEEDED"]
         with pytest.raises(CommandError, match="not one of freeze, advance"):
             transport.order_clock({"action": "back"})
+
+
+@pytest.mark.parametrize("what", ["film.yaml", "."])
+def test_transport_plays_a_file_or_a_folder(
+    what: str, tapes: Any, time: Time, tmp_path: Path, status_of: Callable[[Any], str]
+) -> None:
+    save(tapes.cassette(*tapes.task()), tmp_path / "film.yaml")
+    with httpx.Client(transport=ReplayTransport(tmp_path / what, by="polls", clock=time)) as http:
+        request = tapes.submission()
+        sent = http.post(request.url, content=request.body, headers=dict(request.headers))
+        poll = f"http://anywhere/tasks/{sent.json()['output']['task_id']}"
+        assert [status_of(http.get(poll)) for _ in range(4)] == ["PENDING", "RUNNING", "RUNNING", "SUCCEEDED"]
+
+
+def test_threads_share_a_transport(tapes: Any, player: Player, time: Time, request: pytest.FixtureRequest) -> None:
+    request.addfinalizer(partial(sys.setswitchinterval, sys.getswitchinterval()))
+    sys.setswitchinterval(1e-6)
+    sent = tapes.submission()
+    with httpx.Client(transport=ReplayTransport(player, clock=time)) as http, ThreadPoolExecutor(16) as threads:
+        asked = [threads.submit(http.post, sent.url, content=sent.body, headers=dict(sent.headers)) for _ in range(200)]
+        ids = [one.result().json()["output"]["task_id"] for one in asked]
+    assert len(set(ids)) == 200
 
 
 def test_head_has_no_body(player: Player, time: Time, tapes: Any) -> None:

@@ -351,6 +351,15 @@ def test_unused_recordings_are_listed_where_they_stand(tapes: Any) -> None:
     assert replay.player.recorded == 2
 
 
+def test_answer_that_is_no_task_is_given_again(tapes: Any) -> None:
+    url = "https://dashscope.aliyuncs.com/api/v1/services/aigc/multimodal-generation/generation"
+    request = tapes.submission(url=url, mode="disable")
+    answer = tapes.json({"output": {"choices": []}, "usage": {"image_count": 1}, "request_id": "r"})
+    replay = Replay(tapes.cassette(Exchange(request, answer)))
+    bodies = [json.loads(replay.ask(request._replace(headers=())).body) for _ in range(2)]
+    assert bodies == [json.loads(answer.body)] * 2
+
+
 # -- files within requests
 
 
