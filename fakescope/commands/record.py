@@ -49,7 +49,7 @@ _CHECK_FAILED, _ENVIRONMENT = 1, 3
     type=click.Choice(["keep", "describe", "drop"]),
     default="describe",
     show_default=True,
-    help="Result files that are downloaded: keep them, describe them, or let them pass us by.",
+    help="Result files: keep or describe what is downloaded, for which links lead here; or leave links as they are.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", type=click.IntRange(0, 65_535), help="0: any. [default: 8901, or any with a command]")

@@ -17,6 +17,7 @@ from fakescope.catalog import Catalog
 from fakescope.recording.compare import compare
 from fakescope.recording.exchange import Cassette
 from fakescope.recording.files import load_folder
+from fakescope.recording.player import Player
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 FOLDER = FIXTURES / "cassettes"
@@ -98,6 +99,18 @@ def test_they_do_not_differ_from_the_simulator(cassettes: dict[str, Cassette], c
     assert drifts == []
     assert compared == sum(len(one.exchanges) for one in cassettes.values()) - 1
     assert [line for line in left_out if "dashscope-result" not in line] == []  # the one download
+
+
+def test_they_are_replayed_as_they_stand(cassettes: dict[str, Cassette]) -> None:
+    """Each request, sent again when it was sent, gets its own answer."""
+    for cassette in cassettes.values():
+        player = Player([cassette])
+        for n, exchange in enumerate(cassette.exchanges, 1):
+            answer = player.answer(exchange.request, exchange.at_ms)
+            kept = exchange.response
+            read = json.loads if kept.body.startswith(b"{") else bytes
+            assert (answer.status, read(answer.body)) == (kept.status, read(kept.body)), (cassette.name, n)
+        assert player.unused() == ()
 
 
 def test_the_readme_lists_every_scenario(cassettes: dict[str, Cassette]) -> None:
