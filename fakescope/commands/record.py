@@ -156,7 +156,10 @@ def _checked_path(folder: Path, name: str | None, began: datetime) -> Path:
     """Where the recording goes. Found out before money is spent: the folder can be made, and no file is in the way."""
     if name is not None and not re.fullmatch(r"[\w][\w.-]{0,80}", name):
         raise SettingsError(f"--name is letters, digits and ._- only; got {name!r:.80}")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"--cassette {folder} is no folder that can be made: {error.strerror}") from None
     if not os.access(folder, os.W_OK):
         raise SettingsError(f"--cassette {folder} cannot be written to")
     stem = (name or f"{began:recorded-%Y%m%d-%H%M%S}").removesuffix(".yaml")
@@ -169,6 +172,8 @@ def _checked_path(folder: Path, name: str | None, began: datetime) -> Path:
 
 
 def _say_ready(host: str, port: int, upstream: str, limit: Decimal) -> None:
+    if host not in ("127.0.0.1", "::1", "localhost"):
+        print(f"fakescope: whoever reaches {in_url(host)}:{port} spends from this budget", file=sys.stderr)
     print(f"fakescope ready on http://{in_url(host)}:{port}/api/v1", flush=True)
     print(
         f"  forwards to {upstream} with the environment's key, spends at most {limit} CNY; Ctrl-C ends and saves",

@@ -36,6 +36,7 @@ MOST_RECORDED_BYTES = 512 << 20  # of one answer; a larger one passes and is not
 _HOP_BY_HOP = frozenset(("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"))
 _HOP_BY_HOP |= frozenset(("te", "trailer", "transfer-encoding", "upgrade", "http2-settings"))
 _NOT_SENT_ON = _HOP_BY_HOP | {"host", "content-length", "expect", "accept-encoding", "authorization", "cookie"}
+_NOT_SENT_ON |= {"x-http-method", "x-http-method-override", "x-method-override"}  # the price is that of the method
 _NOT_SENT_BACK = _HOP_BY_HOP | {"content-length", "date"}  # the server that runs us writes its own
 _DECODED = frozenset(("", "identity", "gzip", "deflate"))
 _READ_S, _CONNECT_S = 300, 15  # the vendor itself gives up after 298 seconds

@@ -154,6 +154,7 @@ def test_an_upstream_that_is_down_is_told_to_the_client(tmp_path: Path) -> None:
         (["--budget", "1", "--upstream", "https://[/"], "scheme and host"),
         (["--budget", "1", "--name", "../x"], "--name is letters"),
         (["--budget", "1", "--name", "there"], "is there already"),
+        (["--budget", "1", "--cassette", "/dev/null"], "no folder that can be made"),
     ],
 )
 def test_wrong_use_is_one_line_and_nothing_starts(

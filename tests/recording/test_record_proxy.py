@@ -134,10 +134,10 @@ async def test_headers_of_one_connection_are_not_passed_on_either_way(bench: Ben
         "X-Forwarded-For": "::1",
     }
 
-    first = await one.http.get(TASK, headers=sent)
+    first = await one.http.get(TASK, headers=sent | {"X-HTTP-Method-Override": "POST"})
     await one.http.get(TASK)
 
-    assert not {"x-hop", "te", "cookie", "x-forwarded-for"} & set(one.asked[0].headers)
+    assert not {"x-hop", "te", "cookie", "x-forwarded-for", "x-http-method-override"} & set(one.asked[0].headers)
     assert not {"x-mine", "keep-alive", "connection"} & set(first.headers)
     assert first.headers["x-other"] == "2"
     assert "cookie" not in one.asked[1].headers  # the first answer's cookie is not kept for others
@@ -383,9 +383,9 @@ class Parts(httpx.AsyncByteStream):
             raise httpx.ReadError("gone")
 
 
-async def call(app: Any, path: str, receive: Any, send: Any) -> None:
+async def call(app: Any, path: str, receive: Any, send: Any, **differs: Any) -> None:
     scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": [], "scheme": "http"}
-    await app(scope, receive, send)
+    await app(scope | differs, receive, send)
 
 
 async def test_a_body_that_is_no_json_is_passed_on_as_it_comes(bench: Benches) -> None:
@@ -421,6 +421,26 @@ async def test_when_the_client_leaves_a_download_ends_and_is_not_recorded(bench:
 
     assert parts.given < 10
     assert one.recorded == ()
+
+
+@pytest.mark.parametrize("kind", ["text/event-stream", "application/json"])
+async def test_a_submission_goes_on_when_its_client_has_left(bench: Benches, kind: str) -> None:
+    """It may have been sold: what became of it is recorded."""
+    parts = Parts([b"{", b'"output": {}', b"}"])
+    one = bench(lambda _request: httpx.Response(200, headers={"Content-Type": kind}, stream=parts))
+    messages = [{"type": "http.request", "body": json.dumps(FILM).encode()}, {"type": "http.disconnect"}]
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(_message: Any) -> None:
+        await asyncio.sleep(0)
+
+    headers = [(b"x-dashscope-async", b"enable")]
+    await call(one.app, T2V, receive, send, method="POST", headers=headers)
+
+    assert one.recorded[0].response.body == b'{"output": {}}'
+    assert one.budget.reserved == 5
 
 
 async def test_a_body_that_breaks_off_is_not_recorded_and_not_ended_as_if_it_were_whole(bench: Benches) -> None:
