@@ -154,8 +154,12 @@ def _checked_upstream(text: str) -> str:
 
 def _checked_path(folder: Path, name: str | None, began: datetime) -> Path:
     """Where the recording goes. Found out before money is spent: the folder can be made, and no file is in the way."""
+    from fakescope.recording.secrets import find_in_name
+
     if name is not None and not re.fullmatch(r"[\w][\w.-]{0,80}", name):
         raise SettingsError(f"--name is letters, digits and ._- only; got {name!r:.80}")
+    if name is not None and find_in_name(name):
+        raise SettingsError("--name looks like a secret, and would not be saved")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -17,6 +18,8 @@ from urllib.request import Request, urlopen
 import pytest
 
 from fakescope.cli import main
+from fakescope.commands.record import _checked_path, _saved
+from fakescope.recording import exchange, secrets
 from fakescope.recording.files import load, load_folder
 
 KEY = "sk-upstream-0123456789abcdef"
@@ -154,6 +157,7 @@ def test_an_upstream_that_is_down_is_told_to_the_client(tmp_path: Path) -> None:
         (["--budget", "1", "--upstream", "https://[/"], "scheme and host"),
         (["--budget", "1", "--name", "../x"], "--name is letters"),
         (["--budget", "1", "--name", "there"], "is there already"),
+        (["--budget", "1", "--name", "sk-0123456789abcdef"], "looks like a secret"),
         (["--budget", "1", "--cassette", "/dev/null"], "no folder that can be made"),
     ],
 )
@@ -178,6 +182,42 @@ def test_without_a_key_in_the_environment_nothing_starts(
 
     assert (status, err.count("\n")) == (2, 1)
     assert "FAKESCOPE_UPSTREAM_API_KEY or DASHSCOPE_API_KEY" in err
+
+
+def test_what_looks_like_a_secret_is_left_out_and_the_rest_is_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was paid for. What the detector stops here would be a gap in the redaction."""
+    finding = secrets.Finding("trap", 1, "a trap", "Open it")
+    monkeypatch.setattr(secrets, "find", lambda content: [finding] if b"tripwire" in content else [])
+    answers = [b'{"a": "fine"}', b'{"a": "tripwire"}', b'{"a": "also fine"}']
+    asked = exchange.Request("GET", "https://dashscope.aliyuncs.com/api/v1/tasks/1f")
+    exchanges = tuple(
+        exchange.Exchange(asked, exchange.Response(200, (("Content-Type", "application/json"),), body), n)
+        for n, body in enumerate(answers)
+    )
+    recording = exchange.Cassette(exchange.Provenance("simulated", "2026-02-09"), exchanges)
+
+    status = _saved(recording, tmp_path / "run.yaml", "describe")
+
+    kept = [json.loads(one.response.body)["a"] for one in load(tmp_path / "run.yaml").exchanges]
+    assert (status, kept) == (1, ["fine", "also fine"])
+    assert "1 of 3 exchanges are left out" in capsys.readouterr().err
+
+
+def test_nothing_is_written_where_everything_looks_like_a_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finding = secrets.Finding("trap", 1, "a trap", "Open it")
+    monkeypatch.setattr(secrets, "find", lambda _content: [finding])
+    one = exchange.Exchange(exchange.Request("GET", "https://dashscope.aliyuncs.com/"), exchange.Response(200))
+
+    status = _saved(
+        exchange.Cassette(exchange.Provenance("simulated", "2026-02-09"), (one,)), tmp_path / "run.yaml", "describe"
+    )
+
+    assert (status, list(tmp_path.iterdir())) == (1, [])
+    assert "nothing is saved" in capsys.readouterr().err
 
 
 # -- as a server
@@ -216,6 +256,18 @@ def submit(base: str, key: str) -> int:
     except HTTPError as error:
         error.close()
         return error.code
+
+
+def test_without_a_name_each_run_has_a_file_of_its_own(tmp_path: Path) -> None:
+    began = datetime(2026, 2, 9, 1, 2, 3, tzinfo=UTC)
+    one = exchange.Exchange(exchange.Request("GET", "https://dashscope.aliyuncs.com/"), exchange.Response(200))
+
+    for _ in range(3):
+        recording = exchange.Cassette(exchange.Provenance("simulated", "2026-02-09"), (one,))
+        assert _saved(recording, _checked_path(tmp_path, None, began), "describe") == 0
+
+    names = [f"recorded-20260209-010203{more}.yaml" for more in ("", "-1", "-2")]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

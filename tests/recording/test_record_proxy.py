@@ -443,6 +443,22 @@ async def test_a_submission_goes_on_when_its_client_has_left(bench: Benches, kin
     assert one.budget.reserved == 5
 
 
+async def test_a_submission_that_is_cut_off_by_our_end_is_told(bench: Benches) -> None:
+    async def upstream(_scope: Any, _receive: Any, _send: Any) -> None:
+        await asyncio.Event().wait()
+
+    one = bench(httpx.ASGITransport(upstream))
+    submission = asyncio.ensure_future(one.submit())
+    while not one.budget.reserved:
+        await asyncio.sleep(0)
+
+    submission.cancel()
+    await asyncio.gather(submission, return_exceptions=True)
+
+    assert "a submission was cut off" in one.log.getvalue()
+    assert one.budget.reserved == 5
+
+
 async def test_a_body_that_breaks_off_is_not_recorded_and_not_ended_as_if_it_were_whole(bench: Benches) -> None:
     parts = Parts([b"x"], breaks=True)
     one = bench(lambda _request: httpx.Response(200, headers={"Content-Type": "video/mp4"}, stream=parts))
