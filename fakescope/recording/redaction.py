@@ -118,8 +118,9 @@ class _Redactor:
         for name, value in response.headers:
             if name.lower() in _RESPONSE_HEADERS:
                 self._texts.note_ids(value)
-        for link in re.findall(r"[^\s\"']*dashscope-[^\s\"']*", request.body.decode("utf-8", "replace")):
-            self._texts.note_ids(link)  # results of earlier tasks, and uploads
+        for link in re.split(r"[\s\"']+", request.body.decode("utf-8", "replace")):
+            if "dashscope-" in link:  # results of earlier tasks, and uploads
+                self._texts.note_ids(link)
         self._note_names(parse(request.body))
         if media_of(response) is None:
             body = response.body.decode("utf-8", "replace")

@@ -192,12 +192,12 @@ class Texts:
     def _words(self, text: str) -> str:
         if len(text) < 20 and text.isalpha():  # most names and values: nothing below is one short word
             return text
-        text = _TOKENS.sub(REDACTED, text)
-        text = _NAMED.sub(rf"\1\2{REDACTED}", text)
         if self._accounts:
             if self._account is None:
                 self._account = _any_of(self._accounts)
             text = self._account.sub(lambda found: self.account_id(found[0]), text)
+        text = _TOKENS.sub(REDACTED, text)
+        text = _NAMED.sub(rf"\1\2{REDACTED}", text)
         text = _UUID.sub(lambda found: self._id(found[0]), text)
         text = _HEX.sub(lambda found: self._id(found[0]), text)
         return _OPAQUE.sub(lambda found: _opaque(found[0]) if _looks_random(found[0]) else found[0], text)

@@ -226,7 +226,7 @@ def test_headers_are_an_allow_list() -> None:
 
 def test_long_hostile_texts_take_no_longer_than_long_ones() -> None:
     """Each would take hours if an expression went back and forth in it."""
-    for text in ("a" * 200_000, "data:a/" + "a" * 200_000, "sk" * 100_000, "-----BEGIN " * 20_000, "eyJ" * 60_000,
-                 "http://" * 30_000, "1" * 200_000, "aB1" * 60_000, "/" * 200_000, "<Code>" * 30_000):  # fmt: skip
+    for text in ("a" * 100_000, "data:a/" + "a" * 100_000, "sk" * 50_000, "-----BEGIN " * 20_000, "eyJ" * 60_000,
+                 "http://" * 30_000, "1" * 100_000, "aB1" * 60_000, "/" * 100_000, "<Code>" * 30_000):  # fmt: skip
         _sent(input={"prompt": text})
         _answered(message=text)
