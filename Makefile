@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: run test check format bench clean
+.PHONY: run test check format bench cassettes clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/fakescope serve $(ARGS)
@@ -28,6 +28,9 @@ format: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks $(ARGS)
+
+cassettes: $(VENV)/dev.stamp
+	$(BIN)/python fixtures/make_cassettes.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*

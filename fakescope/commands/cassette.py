@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import click
 
+from fakescope.commands.diff import diff
 from fakescope.errors import CassetteError
 from fakescope.recording import files
 from fakescope.recording.convert import convert
@@ -30,6 +31,9 @@ _paths = click.argument("paths", nargs=-1, required=True, type=click.Path(path_t
 @click.group()
 def cassette() -> None:
     """Recordings of exchanges with DashScope: look through them, clean them, convert others."""
+
+
+cassette.add_command(diff)
 
 
 @cassette.command("lint")
