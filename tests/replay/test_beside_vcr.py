@@ -28,8 +28,6 @@ COLUMNS: dict[str, dict[str, Any] | None] = {
     "and repeats": WITH_BODIES | {"allow_playback_repeats": True},
     "fakescope": None,
 }
-MOST_POLLS = 4
-Task = tuple[str, str]
 
 
 class Stage(NamedTuple):
@@ -127,7 +125,7 @@ def own(stage: Stage, submission: Request) -> bool:
     """Whether the film that comes of a submission is that of its prompt."""
     base, _, _ = submission.url.partition("/services/")
     task_id = stage.http.request(**sent(submission)).json()["output"]["task_id"]
-    for _ in range(MOST_POLLS):
+    for _ in range(4):
         stage.wait(25)
         output = stage.http.get(f"{base}/tasks/{task_id}").json()["output"]
         if output["task_status"] == "SUCCEEDED":
@@ -140,8 +138,8 @@ async def own_async(http: httpx.AsyncClient, wait: Callable[[float], None], subm
         await asyncio.sleep(0)
     base, _, _ = submission.url.partition("/services/")
     task_id = (await http.request(**sent(submission))).json()["output"]["task_id"]
-    for _ in range(MOST_POLLS):
-        wait(25)
+    for _ in range(2):
+        wait(50)
         output = (await http.get(f"{base}/tasks/{task_id}")).json()["output"]
         if output["task_status"] == "SUCCEEDED":
             return bool(output["orig_prompt"] == json.loads(submission.body)["input"]["prompt"])

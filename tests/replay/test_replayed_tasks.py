@@ -127,6 +127,15 @@ def test_recording_that_never_saw_the_end_stays_and_says_so(tapes: Any, status_o
     assert dict(late.headers)["x-fakescope-hint"] == "The recording ends here, and the task had not ended."
 
 
+def test_recording_that_ends_with_a_refused_poll_says_so_too(tapes: Any) -> None:
+    refused = Exchange(tapes.poll(ID), tapes.json({"code": "x", "message": "x", "request_id": "r"}, 503), 20_000)
+    replay = Replay(tapes.cassette(*tapes.task(polls=[(10, "RUNNING")]), refused))
+    replay.submit(tapes.submission())
+    answers = [at(replay, seconds).ask(tapes.poll(ID)) for seconds in (15, 20, 25)]
+    assert [answer.status for answer in answers] == [200, 503, 200]
+    assert ["x-fakescope-hint" in dict(answer.headers) for answer in answers] == [False, False, True]
+
+
 def test_submission_that_nobody_polled_stays_pending_and_says_so(replay: Replay, tapes: Any, status_of: Any) -> None:
     replay = Replay(tapes.cassette(*tapes.task(polls=[])))
     replay.submit(tapes.submission())
