@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from math import inf
 from typing import Literal, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import orjson
 
+from fakescope.catalog import load
 from fakescope.clock import Instant
 from fakescope.ids import IdSource, request_id_of
 from fakescope.recording.exchange import Cassette, Request, Response
@@ -74,14 +76,12 @@ class _World:
 
 class Player:
     """Gives the answers of cassettes. `by` says whether time or the number of polls moves a task on; time runs `speed`
-    times as fast as when it was recorded, and `inf` ends every task at once. A task is known for `life_ms`.
+    times as fast as when it was recorded, and `inf` ends every task at once.
     """
 
-    def __init__(
-        self, cassettes: Sequence[Cassette], *, by: By = "time", speed: float = 1.0, life_ms: int = 86_400_000
-    ) -> None:
+    def __init__(self, cassettes: Sequence[Cassette], *, by: By = "time", speed: float = 1.0) -> None:
         self._library = library_of(cassettes)
-        self._by_polls, self._speed, self._life_ms = by == "polls", speed, life_ms
+        self._by_polls, self._speed, self._life_ms = by == "polls", speed, _task_life_ms()
         self._worlds: dict[str, _World] = {}
         self._used: set[tuple[int, int]] = set()
         self._fresh: dict[str, str] = {}  # ids that were made here, with the recorded ones that they stand for
@@ -130,10 +130,11 @@ class Player:
             raise
         if now - task.began >= self._life_ms and said.status != "UNKNOWN":
             return _forgotten(task.task_id)
-        if (shown := task.shown) is not None and shown[0] is said and shown[1] == origin:
+        ends_here = is_last and said.status not in TERMINAL and not said.is_trouble
+        if (shown := task.shown) is not None and shown[0] is said and shown[1] == origin and not ends_here:
             return shown[2]
         response = self._as_here(said, task.recording, origin, ((task.line.task_id, task.task_id),))
-        if said.status not in TERMINAL and not said.is_trouble and is_last:
+        if ends_here:
             return response._replace(headers=(*response.headers, _ENDS_HERE))
         task.shown = said, origin, response
         return response
@@ -301,6 +302,11 @@ class Player:
 
     def _world(self, name: str) -> _World:
         return self._worlds.get(name) or self._worlds.setdefault(name, _World(name))
+
+
+@cache
+def _task_life_ms() -> int:
+    return load().service.task_life_ms
 
 
 def _at_ms(said: Said) -> int:

@@ -120,11 +120,11 @@ class ReplayServer:
 
 @pytest.fixture(scope="session")
 def replay_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., ReplayServer]]:
-    """Save these cassettes into one folder and replay them; servers are stopped at the end of the run."""
+    """Save these cassettes into a folder and replay it; servers are stopped at the end of the run."""
     started: list[ReplayServer] = []
 
-    def start(*cassettes: Cassette, flags: Sequence[str] = ()) -> ReplayServer:
-        folder = tmp_path_factory.mktemp("cassettes")
+    def start(*cassettes: Cassette, folder: Path | None = None, flags: Sequence[str] = ()) -> ReplayServer:
+        folder = folder or tmp_path_factory.mktemp("cassettes")
         for cassette in cassettes:
             save(cassette, folder / f"{cassette.name}.yaml")
         started.append(ReplayServer(folder, *flags))

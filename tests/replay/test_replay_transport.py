@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import httpx
@@ -113,14 +112,23 @@ def test_transport_plays_a_file_or_a_folder(
         assert [status_of(http.get(poll)) for _ in range(4)] == ["PENDING", "RUNNING", "RUNNING", "SUCCEEDED"]
 
 
-def test_threads_share_a_transport(tapes: Any, player: Player, time: Time, request: pytest.FixtureRequest) -> None:
-    request.addfinalizer(partial(sys.setswitchinterval, sys.getswitchinterval()))
-    sys.setswitchinterval(1e-6)
-    sent = tapes.submission()
-    with httpx.Client(transport=ReplayTransport(player, clock=time)) as http, ThreadPoolExecutor(16) as threads:
-        asked = [threads.submit(http.post, sent.url, content=sent.body, headers=dict(sent.headers)) for _ in range(200)]
-        ids = [one.result().json()["output"]["task_id"] for one in asked]
-    assert len(set(ids)) == 200
+class OneAtATime(Player):
+    """A player that notices when two threads ask it at once."""
+
+    is_asked = False
+
+    def answer(self, *_: Any, **__: Any) -> Response:
+        assert not self.is_asked
+        self.is_asked = True
+        Event().wait(0.002)  # lets the other threads in
+        self.is_asked = False
+        return Response(200)
+
+
+def test_threads_ask_a_transport_one_after_the_other() -> None:
+    with httpx.Client(transport=ReplayTransport(OneAtATime([]))) as http, ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(http.get, ["http://h/api/v1/tasks/x"] * 16))
+    assert [answer.status_code for answer in answers] == [200] * 16
 
 
 def test_head_has_no_body(player: Player, time: Time, tapes: Any) -> None:

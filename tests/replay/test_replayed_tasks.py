@@ -127,6 +127,15 @@ def test_recording_that_never_saw_the_end_stays_and_says_so(tapes: Any, status_o
     assert dict(late.headers)["x-fakescope-hint"] == "The recording ends here, and the task had not ended."
 
 
+def test_recording_that_ends_with_a_refused_poll_says_so_too(tapes: Any) -> None:
+    refused = Exchange(tapes.poll(ID), tapes.json({"code": "x", "message": "x", "request_id": "r"}, 503), 20_000)
+    replay = Replay(tapes.cassette(*tapes.task(polls=[(10, "RUNNING")]), refused))
+    replay.submit(tapes.submission())
+    answers = [at(replay, seconds).ask(tapes.poll(ID)) for seconds in (15, 20, 25)]
+    assert [answer.status for answer in answers] == [200, 503, 200]
+    assert ["x-fakescope-hint" in dict(answer.headers) for answer in answers] == [False, False, True]
+
+
 def test_submission_that_nobody_polled_stays_pending_and_says_so(replay: Replay, tapes: Any, status_of: Any) -> None:
     replay = Replay(tapes.cassette(*tapes.task(polls=[])))
     replay.submit(tapes.submission())
@@ -270,6 +279,13 @@ def test_canceled_task_is_canceled_from_then_on(when: float, canceled: list[Exch
     replay.submit(tapes.submission())
     assert at(replay, when).ask(tapes.cancel(ID)).status == 200
     assert seen(replay, (when, when + 1, when + 500)) == ["CANCELED"] * 3
+
+
+def test_cancellation_after_which_nobody_polled_leaves_the_task_as_it_was_last_seen(tapes: Any, seen: Any) -> None:
+    pending = tapes.task(polls=[(5, "PENDING")])[1:]  # without its submission
+    replay = Replay(tapes.cassette(*pending, Exchange(tapes.cancel(ID), tapes.json({"request_id": "r"}), 10_000)))
+    assert at(replay, 1).ask(tapes.cancel(ID)).status == 200
+    assert seen(replay, (2, 500)) == ["PENDING", "PENDING"]
 
 
 def test_refused_cancellation_changes_nothing(tapes: Any, seen: Any) -> None:
