@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -256,6 +257,8 @@ class _Comparison:
         ahead = [(_ms(step["at"]), step["status"]) for step in row["timeline"]]
         if "expires" in row:
             ahead.append((_ms(row["expires"]), "UNKNOWN"))
+        if any(word == status and at == now == after for (at, word), (after, _) in pairwise(ahead)):
+            raise _LeftOut(f"its task here is {status} for no time at all")
         later = [at for at, word in ahead if word == status and at >= now]
         if later:
             order = orjson.dumps({"action": "advance", "seconds": (later[0] - now) / 1000})

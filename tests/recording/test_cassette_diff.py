@@ -249,6 +249,52 @@ def test_a_failure_of_what_would_succeed_is_found_and_so_is_the_reverse(report: 
     assert reverse.rule.startswith("parameters.size:")
 
 
+def test_what_one_task_made_for_the_next_is_sent_on(report: Find) -> None:
+    """Without the first task the second one's request is wrong here, as it would be there."""
+    cassette = load(FOLDER / "chained.yaml")
+    made = [n for n, one in enumerate(cassette.exchanges) if b"template_id" in one.response.body]
+
+    whole = report(cassette)
+    without = report(cassette._replace(exchanges=tuple(e for n, e in enumerate(cassette.exchanges) if n not in made)))
+
+    assert (whole.compared, whole.drifts) == (len(cassette.exchanges), ())
+    assert without.drifts[0].rule.startswith("input.template_id:unknown")
+
+
+def test_a_state_that_lasts_no_time_here_may_have_lasted_there(report: Find) -> None:
+    """A task that fails on a wrong field waits for nothing here; polled in between, it was PENDING there."""
+    cassette = load(FOLDER / "failed.yaml")
+    submission, failed = cassette.exchanges[:2]
+    body = body_of(failed)
+    output = {k: v for k, v in body["output"].items() if k in ("task_id", "submit_time")} | {"task_status": "PENDING"}
+    pending = json.dumps(body | {"output": output}).encode()
+    between = failed._replace(response=failed.response._replace(body=pending), at_ms=submission.at_ms + 1)
+
+    told = report(cassette._replace(exchanges=(submission, between, failed)))
+
+    assert (told.compared, told.drifts) == (2, ())
+    assert "PENDING for no time at all" in told.left_out[0]
+
+
+def test_a_throttled_poll_without_its_request_id_is_found(report: Find) -> None:
+    cassette = load(FOLDER / "throttling.yaml")
+    n = max(n for n, one in enumerate(cassette.exchanges) if one.response.status == 429)
+    body = body_of(cassette.exchanges[n])
+    del body["request_id"]
+
+    [drift] = report(with_body(cassette, n, body)).drifts
+
+    assert (drift.number, drift.at, drift.recorded) == (n + 1, "request_id", "absent")
+    assert drift.rule == "every refusal of the vendor's, such as 429 Throttling.RateQuota"
+
+
+def test_rows_of_tasks_from_before_the_recording_are_passed_over(report: Find) -> None:
+    cassette = load(FOLDER / "list.yaml")
+    lists = tuple(one for one in cassette.exchanges if one.request.method == "GET")
+
+    assert report(cassette._replace(exchanges=lists)).drifts == ()
+
+
 def test_what_cannot_be_compared_is_told_and_is_no_drift(report: Find) -> None:
     cassette = load(FOLDER / "images.yaml")
     first, last = polls(cassette, "SUCCEEDED")

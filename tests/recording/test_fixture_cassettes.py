@@ -69,6 +69,7 @@ def test_every_family_of_models_has_a_recording(cassettes: dict[str, Cassette]) 
         ("failed", {"FAILED", "InvalidParameter", "DataInspectionFailed"}),
         ("unknown", {"UNKNOWN", "SUCCEEDED"}),
         ("cancel", {"CANCELED", "UnsupportedOperation", "SUCCEEDED"}),
+        ("chained", {"check_pass", "AACT.", "SUCCEEDED"}),
         ("list", {"total_page", "RUNNING"}),
         ("throttling", {"Throttling.RateQuota"}),
         ("family-emo", {"check_pass", "SUCCEEDED"}),

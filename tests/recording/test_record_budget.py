@@ -67,6 +67,24 @@ def test_a_film_as_long_as_its_sound_counts_as_long_as_sound_may_be(catalog: Cat
     assert Prices(catalog, "dashscope.aliyuncs.com").of("POST", path, ASYNC, body).cny == Decimal("9.6")
 
 
+@pytest.mark.parametrize(
+    ("model", "parameters", "cny"),
+    [
+        ("wan2.7-videoedit", {"resolution": "720P"}, "12"),  # 10 s of at most 10 s given, and both are billed, at 0.6
+        ("wan2.7-videoedit", {"resolution": "720P", "duration": 4}, "4.8"),  # cut: 4 s given, 4 s made
+        ("wan3.0-video", {"resolution": "720P", "duration": -1}, "18"),  # at most 30 s at 0.6
+    ],
+)
+def test_a_length_that_is_left_to_the_model_counts_as_its_longest(
+    catalog: Catalog, model: str, parameters: dict[str, Any], cny: str
+) -> None:
+    media = [{"type": "video", "url": "https://example.com/a.mp4"}] if model == "wan2.7-videoedit" else []
+    given = {"prompt": "In clay"} | ({"media": media} if media else {})
+    body = json.dumps({"model": model, "input": given, "parameters": parameters}).encode()
+
+    assert Prices(catalog, "dashscope.aliyuncs.com").of("POST", T2V, ASYNC, body).cny == Decimal(cny)
+
+
 def test_at_a_host_of_no_known_region_the_dearest_region_counts(catalog: Catalog) -> None:
     """wan2.2-t2i-plus: 0.20 CNY a picture in Beijing, 0.366962 in Singapore."""
     body = json.dumps({"model": "wan2.2-t2i-plus", "input": {"prompt": "x"}, "parameters": {"n": 2}}).encode()

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from fakescope.catalog import Catalog
+from fakescope.recording import proxy
 from fakescope.recording.budget import Budget, Prices
 from fakescope.recording.exchange import Exchange
 from fakescope.recording.proxy import Media, Proxy, make_client
@@ -296,6 +297,28 @@ async def test_an_upstream_that_does_not_answer_is_one_line_of_ours(
     assert "dashscope.aliyuncs.com" in answer.json()["detail"]
     assert one.log.getvalue().count("\n") == 1
     assert one.recorded == ()
+
+
+async def test_a_request_that_is_too_large_is_refused_by_us(bench: Benches, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proxy, "MOST_REQUEST_BYTES", 50)
+    one = bench(accepted)
+
+    answer = await one.submit()
+
+    assert (answer.status_code, answer.headers["x-fakescope-error"], one.asked) == (413, "TooLarge", [])
+
+
+async def test_an_answer_that_is_too_large_passes_and_is_not_recorded(
+    bench: Benches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proxy, "MOST_RECORDED_BYTES", 50)
+    one = bench(lambda _request: httpx.Response(200, stream=Parts([b"x" * 30] * 3)))
+
+    answer = await one.http.get(TASK)
+
+    assert answer.content == b"x" * 90
+    assert one.recorded == ()
+    assert "larger than 50 bytes" in one.log.getvalue()
 
 
 # -- links
