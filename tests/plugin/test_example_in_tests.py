@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import dashscope
@@ -101,3 +102,9 @@ def test_cassette_of_plain_vcr_py_replays_by_a_mark(
         """
     )
     sdk.runpytest_inprocess("--fakescope-unused=error", plugins=PLUGINS).assert_outcomes(passed=1)
+
+
+def test_guide_shows_what_is_run_here() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "cassettes.md").read_text(encoding="utf-8")
+    for example in (FILMS, CONFTEST, WITHOUT_PYTEST):
+        assert f"```python\n{example}```" in guide
