@@ -71,7 +71,9 @@ def test_unknown_task_is_told_from_those_that_were_given(player: Player, tapes: 
     ]
 
 
-def test_kind_of_request_that_is_not_recorded_at_all_is_said_so(player: Player) -> None:
+def test_kind_of_request_that_is_not_recorded_at_all_is_said_so(tapes: Any) -> None:
+    listed = Exchange(Request("GET", "http://h/api/v1/tasks"), tapes.json({"total": 0}))
+    player = Player([tapes.cassette(*tapes.task(), listed, name="pets")])
     assert missed(player, Request("DELETE", "http://h/api/v1/files/1"))[:2] == [
         "No recording answers DELETE /files/1.",
         "pets: no request of this kind is recorded at all.",

@@ -257,6 +257,13 @@ def test_refused_submission_has_its_turn(tapes: Any) -> None:
     assert [replay.ask(tapes.submission()).status for _ in range(3)] == [429, 200, 200]
 
 
+def test_refused_submission_has_its_turn_between_others(tapes: Any) -> None:
+    refusal = tapes.json({"code": "Throttling.RateQuota", "message": "…", "request_id": "r"}, 429)
+    made = [*tapes.task(), Exchange(tapes.submission(), refusal, 200_000), *tapes.task(task_id=OTHER, at=300)]
+    replay = Replay(tapes.cassette(*made))
+    assert [replay.ask(tapes.submission()).status for _ in range(3)] == [200, 429, 200]
+
+
 # -- cancellations
 
 
@@ -374,6 +381,14 @@ def test_answer_that_is_no_task_is_given_again(tapes: Any) -> None:
     replay = Replay(tapes.cassette(Exchange(request, answer)))
     bodies = [json.loads(replay.ask(request._replace(headers=())).body) for _ in range(2)]
     assert bodies == [json.loads(answer.body)] * 2
+
+
+def test_indented_answer_is_given_in_one_line_and_json_says_what_it_is(tapes: Any) -> None:
+    body = json.dumps({"request_id": "r", "output": {"task_id": ID, "task_status": "PENDING"}}, indent=2).encode()
+    replay = Replay(tapes.cassette(Exchange(tapes.submission(), Response(200, (), body))))
+    answer = replay.ask(tapes.submission())
+    assert answer.body == b'{"request_id":"r","output":{"task_id":"%b","task_status":"PENDING"}}' % ID.encode()
+    assert dict(answer.headers)["content-type"] == "application/json"
 
 
 # -- files within requests
