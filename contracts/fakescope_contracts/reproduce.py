@@ -48,7 +48,7 @@ class _Said(NamedTuple):
 
 def as_curl(case: Case) -> str:
     """A script for sh, with curl: it prints every answer; ids are taken from answers with python3."""
-    lines = ["#!/bin/sh", f"# {case.id}: {_line(case.promise)}", f"# but {_line(case.broken.came)}"]
+    lines = ["#!/bin/sh", f"# {case.id}: {case.promise}", f"# but {case.broken.came}"]
     lines.append(f': "${{CONTRACT_URL:={case.base}}}"')
     for account in _accounts(case):
         value = f"={KEYS[account]}" if case.keys[account] == KEYS.get(account) else f"?set the key of account {account}"
@@ -138,7 +138,7 @@ def as_pytest(case: Case) -> str:
     answers = sum(isinstance(step, Exchange) for step in case.broken.history)
     claim = case.broken.claim
     body.append(f"assert {claim}" + (f", r{answers}.text[:1000]" if answers else ""))
-    told = json.dumps(f"{case.id}: {_line(case.promise)} But {_line(case.broken.came)}", ensure_ascii=False)
+    told = json.dumps(f"{case.id}: {case.promise} But {case.broken.came}", ensure_ascii=False)
     imports = ["import os", *["import re"] * ("re." in claim), *["import time"] * sleeps, "", "import httpx"]
     keys = [f"KEY_{account.upper()} = os.environ{_from_environment(case, account)}" for account in _accounts(case)]
     return "\n".join(
@@ -277,8 +277,3 @@ def _readable(piece: bytes) -> str | None:
     except UnicodeDecodeError:
         return None
     return text if text.isprintable() else None
-
-
-def _line(text: str) -> str:
-    """One line, printable."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -1,6 +1,7 @@
 """Every contract about exchanges can be broken: each by a server that is wrong in one way.
 
-The example that shows it is run again, as the test for pytest that is shown to people: it fails there, and passes at the right server.
+The example that shows it is run again, as the test for pytest that people get: it fails there, and passes at the right
+server.
 """
 
 from __future__ import annotations
