@@ -85,6 +85,18 @@ def test_a_broken_promise_is_status_1_with_both_reproducers(run: Any) -> None:
     assert "\r" not in out + _
 
 
+def test_on_a_terminal_one_line_says_where_the_run_is(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+
+    status, out, err = run("--app", "fakescope:create_app", *SOME, "--only", "paths")
+
+    assert status == 0
+    assert "paths.unknown" in err
+    assert "\n" not in err
+    assert err.split("\r")[-2].isspace()  # nothing of it is left
+    assert "\r" not in out
+
+
 def test_what_is_skipped_is_told_with_the_reason(run: Any) -> None:
     status, out, _ = run("--app", "wrongly:factory", *SOME, "--only", "submissions.at-once", "--basis", "documented")
 
