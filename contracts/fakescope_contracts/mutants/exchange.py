@@ -8,8 +8,6 @@ from typing import Any
 
 from fakescope_contracts.mutants.wrapping import Answer, Call, edits, mutant
 
-
-
 # -- bodies of answers
 
 
@@ -220,7 +218,9 @@ async def async_header_is_not_needed(call: Call) -> Answer:
 async def content_type_is_needed(call: Call) -> Answer:
     """A cancellation without a Content-Type is refused."""
     if call.kind == "cancel" and b"content-type" not in dict(call.scope["headers"]):
-        body = b'{"code":"InvalidParameter","message":"Content-Type","request_id":"a1c0561c-1dfe-98a6-a62f-983577b8bc5e"}'
+        body = (
+            b'{"code":"InvalidParameter","message":"Content-Type","request_id":"a1c0561c-1dfe-98a6-a62f-983577b8bc5e"}'
+        )
         return Answer(400, {"content-type": "application/json"}, body)
     return await call.forward()
 
@@ -285,7 +285,9 @@ async def unknown_fields_are_refused(call: Call) -> Answer:
     """A field that nobody knows is refused, though official clients send some."""
     known = {"model", "input", "parameters"}
     if call.kind == "submit" and call.json.keys() - known:
-        body = b'{"code":"InvalidParameter","message":"Unknown field","request_id":"a1c0561c-1dfe-98a6-a62f-983577b8bc5e"}'
+        body = (
+            b'{"code":"InvalidParameter","message":"Unknown field","request_id":"a1c0561c-1dfe-98a6-a62f-983577b8bc5e"}'
+        )
         return Answer(400, {"content-type": "application/json"}, body)
     return await call.forward()
 

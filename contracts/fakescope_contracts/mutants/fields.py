@@ -77,7 +77,10 @@ async def longest_text_is_refused(call: Call) -> Answer:
 async def numbers_as_text_are_taken(call: Call) -> Answer:
     """A number in quotes is taken as a number."""
     return await _read(
-        call, "parameters", "duration", lambda given: int(given) if isinstance(given, str) and given.isdigit() else given
+        call,
+        "parameters",
+        "duration",
+        lambda given: int(given) if isinstance(given, str) and given.isdigit() else given,
     )
 
 

@@ -24,8 +24,9 @@ async def full_lane_is_refused(call: Call) -> Answer:
         waiting[answer.json["output"]["task_id"]] = True
         if len(waiting) > 2:
             answer.status = 429
-            answer.body = b'{"code":"Throttling.Concurrency","message":"Too many concurrent requests.","request_id":"%d"}' % (
-                answer.now_ms
+            answer.body = (
+                b'{"code":"Throttling.Concurrency","message":"Too many concurrent requests.","request_id":"%d"}'
+                % (answer.now_ms)
             )
     return answer
 
@@ -39,7 +40,9 @@ def _twin(call: Call) -> Call:
 async def no_limit_on_submissions(call: Call) -> Answer:
     """Any number of submissions a second is taken."""
     owners = call.notes("owners")
-    answer = await (call.with_header("authorization", owners[call.task_id]) if call.task_id in owners else call).forward()
+    answer = await (
+        call.with_header("authorization", owners[call.task_id]) if call.task_id in owners else call
+    ).forward()
     if call.kind == "submit" and answer.status == 429:
         twin = _twin(call)
         answer = await twin.forward()

@@ -166,6 +166,40 @@ def one_result_too_many(_call: Call, body: Any) -> None:
             body["output"][key].append(body["output"][key][0])
 
 
+@edits("poll", "tasks.partial")
+def what_was_not_made_is_left_out(_call: Call, body: Any) -> None:
+    """Of several pictures those that were not made are not mentioned."""
+    if isinstance(body["output"].get("results"), list):
+        body["output"]["results"] = [one for one in body["output"]["results"] if "url" in one]
+
+
+@edits("poll", "tasks.partial")
+def what_was_not_made_is_counted(_call: Call, body: Any) -> None:
+    """The usage counts pictures that were not made."""
+    if isinstance(body["output"].get("results"), list) and "usage" in body:
+        body["usage"]["image_count"] = len(body["output"]["results"])
+
+
+@edits("poll", "tasks.metrics")
+def metrics_are_missing(_call: Call, body: Any) -> None:
+    """A task whose model counts its results does not say how many there are."""
+    body["output"].pop("task_metrics", None)
+
+
+@edits("poll", "tasks.metrics")
+def metrics_in_lower_case(_call: Call, body: Any) -> None:
+    """The counts of a task have names in lower case."""
+    if "task_metrics" in body["output"]:
+        body["output"]["task_metrics"] = {key.lower(): n for key, n in body["output"]["task_metrics"].items()}
+
+
+@edits("poll", "tasks.metrics")
+def metrics_count_too_early(_call: Call, body: Any) -> None:
+    """A task that runs counts its results as made already."""
+    if "task_metrics" in body["output"] and _is(body, "RUNNING"):
+        body["output"]["task_metrics"]["SUCCEEDED"] = body["output"]["task_metrics"]["TOTAL"]
+
+
 # -- links
 
 
@@ -228,7 +262,9 @@ async def files_are_empty(call: Call) -> Answer:
 async def links_want_a_key(call: Call) -> Answer:
     """What a link points to is given only to who sends a key."""
     if call.kind == "file" and not call.key:
-        return Answer(401, {"content-type": "application/json"}, b'{"code":"InvalidApiKey","message":"","request_id":""}')
+        return Answer(
+            401, {"content-type": "application/json"}, b'{"code":"InvalidApiKey","message":"","request_id":""}'
+        )
     return await call.forward()
 
 

@@ -1,0 +1,141 @@
+"""The contract about lists: what is listed is what is fetched, on whatever pages, by whatever filter."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
+
+from fakescope.catalog.spec import ModelSpec
+from fakescope_contracts.conversation import ABSENT, Conversation, Reply
+from fakescope_contracts.life import DAY, TASKS, Lives, Watched, instant, makes_tasks
+from fakescope_contracts.registry import contract
+from fakescope_contracts.strategies import smallest_body
+
+_ZONE = timezone(timedelta(hours=8))
+_DEFAULT_PAGE = 10
+_WHOLE = 50  # rows, more than there are tasks in an example
+_SAME = {"gmt_create": "submit_time", "start_time": "scheduled_time", "end_time": "end_time"}
+_FILTERS = ("", "start_time", "status", "model_name", "task_id")
+
+
+@contract("tasks.list", "A list has every task of the last 24 hours once, on whatever pages, as a query shows it",
+          basis="documented", needs={"clock"}, applies=makes_tasks, steps=12)  # fmt: skip
+class Listing(Lives):
+    most = 13  # more than a page has by default
+
+    def __init__(self, talk: Conversation, spec: ModelSpec) -> None:
+        super().__init__(talk, spec)
+        fits = (s for s in talk.catalog.specs() if s.name != spec.name and talk.target.region in s.regions)
+        self.other = next((one for one in fits if not makes_tasks(one) and spec.regions[0] in one.regions), spec)
+
+    @rule(count=st.integers(1, 6), seconds=st.sampled_from([0.0, 3.0, 20.0]))
+    def submit_some(self, count: int, seconds: float) -> None:
+        for n in range(min(count, self.most - len(self.all))):
+            spec = self.other if n % 2 else self.spec
+            self.hand_in(smallest_body(spec), spec=spec)
+            self.let_pass(seconds)
+
+    @rule()
+    def wait_for_a_day(self) -> None:
+        self.let_pass(DAY.total_seconds() + 1)
+
+    @rule(task=TASKS)
+    def cancel(self, task: Watched) -> None:
+        self.talk.cancel(task.id)
+
+    @rule(size=st.none() | st.integers(1, 7), by=st.sampled_from(_FILTERS), pick=st.integers(0, 12))
+    def compare(self, size: int | None, by: str, pick: int) -> None:
+        self.let_pass(1.1)  # queries and lists have windows of a second, and nothing may pass from here on
+        fetched = {task.id: self.talk.poll(task.id) for task in self.all}
+        there = {id: reply for id, reply in fetched.items() if reply.at("output.task_status") != "UNKNOWN"}
+        kept = [task for task in self.all if task.id in there]
+        query: dict[str, Any] = {}
+        if by and kept:
+            chosen = kept[pick % len(kept)]
+            query, kept = self.filtered(by, chosen, kept, there)
+        self.pages(query, size, [task.id for task in kept])
+        for row, reply in self.rows(query):
+            task = next(task for task in self.all if task.id == row["task_id"])
+            self.same(task, row, there[task.id], reply)
+
+    def filtered(
+        self, by: str, chosen: Watched, there: list[Watched], fetched: dict[str, Reply]
+    ) -> tuple[dict[str, Any], list[Watched]]:
+        """A query, and the tasks that it is to find."""
+        if by == "status":
+            word = fetched[chosen.id].at("output.task_status")
+            return {by: word}, [task for task in there if fetched[task.id].at("output.task_status") == word]
+        if by == "model_name":
+            return {by: chosen.spec.name}, [task for task in there if task.spec.name == chosen.spec.name]
+        if by == "task_id":
+            return {by: chosen.id}, [chosen]
+        assert chosen.submitted is not None
+        cut = chosen.submitted.replace(microsecond=0) + timedelta(seconds=1)
+        near = [task for task in there if task.submitted and abs(task.submitted - cut) <= timedelta(seconds=1)]
+        if any(task.submitted and task.submitted >= cut for task in near):
+            return {}, there  # which side it is on is nobody's promise
+        after = [task for task in there if task.submitted and task.submitted > cut]
+        return {by: cut.astimezone(_ZONE).strftime("%Y%m%d%H%M%S")}, after
+
+    def rows(self, query: dict[str, Any]) -> list[tuple[dict[str, Any], Reply]]:
+        """Everything on one page."""
+        reply = self.talk.list(**query, page_size=_WHOLE).has_status(200)
+        data = reply.at("data")
+        whole = isinstance(data, list) and all(isinstance(row, dict) and "task_id" in row for row in data)
+        reply.hold(whole, f"data is {data!r:.200}", f"[row['task_id'] for row in {reply.where('data')}] is not None")
+        return [(row, reply) for row in data]
+
+    def pages(self, query: dict[str, Any], size: int | None, ids: list[str]) -> None:
+        """The pages of a size, put together, are the list on one page, and that has what it should have."""
+        whole = [(row["task_id"], reply) for row, reply in self.rows(query)]
+        listed = [id for id, _ in whole]
+        found, last = sorted(listed), self.talk.list(**query, page_size=_WHOLE)
+        where = f"[row['task_id'] for row in {last.name}.json()['data']]"
+        came = f"the list by {query or 'nothing'} has {len(found)} tasks instead of {len(ids)}"
+        last.hold(found == sorted(ids), came, f"sorted({where}) == {sorted(ids)!r}")
+        asked = {} if size is None else {"page_size": size}
+        size = size or _DEFAULT_PAGE
+        together: list[Any] = []
+        for page_no in range(1, -(-len(ids) // size) + 2):
+            first = {} if page_no == 1 else {"page_no": page_no}
+            reply = self.talk.list(**query, **asked, **first).has_status(200)
+            reply.has("total", len(ids)).has("total_page", -(-len(ids) // size))
+            reply.has("page_no", page_no).has("page_size", size)
+            rows = reply.at("data")
+            shown = [row.get("task_id") for row in rows] if isinstance(rows, list) else []
+            expected = listed[(page_no - 1) * size : page_no * size]
+            claim = f"[row['task_id'] for row in {reply.name}.json()['data']] == {expected!r}"
+            came = (
+                f"page {page_no} of {size} has {len(shown)} rows, not the {len(expected)} that stand there in the whole"
+            )
+            reply.hold(shown == expected, came, claim)
+            together += shown
+        assert together == listed
+
+    def same(self, task: Watched, row: dict[str, Any], fetched: Reply, reply: Reply) -> None:
+        """A row says what a query says."""
+        where = f"next(row for row in {reply.name}.json()['data'] if row['task_id'] == {task.id!r})"
+
+        def says(key: str, wanted: Any) -> None:
+            found = row.get(key, ABSENT)
+            kept = type(found) is type(wanted) and found == wanted
+            reply.hold(
+                kept, f"{key} of a row is {found!r} instead of {wanted!r}", f"{where}.get({key!r}) == {wanted!r}"
+            )
+
+        says("status", fetched.at("output.task_status"))
+        says("model_name", task.spec.name)
+        says("request_id", task.request_id)
+        for key, name in _SAME.items():
+            written = instant(fetched.at(f"output.{name}"))
+            if written is not None:
+                says(key, milliseconds(written))
+        for key in ("output", "usage", "results", "video_url"):
+            reply.hold(key not in row, f"a row has {key}", f"{key!r} not in {where}")
+
+
+def milliseconds(at: datetime) -> int:
+    return round(at.timestamp() * 1000)
