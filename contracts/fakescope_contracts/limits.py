@@ -12,7 +12,6 @@ from fakescope_contracts.registry import Draw, contract
 from fakescope_contracts.strategies import smallest_body
 
 _RATE = "Throttling.RateQuota"
-_CALLS = 20  # Source: Manage asynchronous tasks, Limits: query, list and cancel, each per second and main account.
 _FEW = 15  # so many can be looked at in a second, and some more
 
 
@@ -68,22 +67,3 @@ def rate_is_kept(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
     talk.let_pass(limits.per_s + 0.001)
     talk.task_of(submit_at_once(talk, spec))
     talk.list().has("total", limits.submits + 1)
-
-
-@contract("limits.queries", "Queries, lists and cancellations are taken 20 a second each; what is more is 429",
-          basis="documented", needs={"clock"}, applies=makes_tasks)  # fmt: skip
-def twenty_a_second(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
-    task_id = talk.task_of(talk.submit(spec, smallest_body(spec)))
-    calls = {
-        "query": lambda: talk.poll(task_id, patient=False),
-        "list": lambda: talk.list(patient=False),
-        "cancel": lambda: talk.cancel(task_id, patient=False),
-    }
-    for name in draw(st.permutations(list(calls))):
-        for _ in range(_CALLS):
-            reply = calls[name]()
-            came = f"{name} was refused within the limit"
-            reply.hold(reply.status_code != 429, came, f"{reply.name}.status_code != 429")
-        calls[name]().has_status(429).has("code", _RATE)
-    talk.let_pass(1.001)
-    talk.poll(task_id, patient=False).has_status(200)

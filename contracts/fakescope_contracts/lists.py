@@ -82,7 +82,7 @@ class Listing(Lives):
 
     def rows(self, query: dict[str, Any]) -> list[tuple[dict[str, Any], Reply]]:
         """Everything on one page."""
-        reply = self.talk.list(**query, page_size=_WHOLE).has_status(200)
+        reply = self.talk.list({**query, "page_size": _WHOLE}).has_status(200)
         data = reply.at("data")
         whole = isinstance(data, list) and all(isinstance(row, dict) and "task_id" in row for row in data)
         reply.hold(whole, f"data is {data!r:.200}", f"[row['task_id'] for row in {reply.where('data')}] is not None")
@@ -92,7 +92,7 @@ class Listing(Lives):
         """The pages of a size, put together, are the list on one page, and that has what it should have."""
         whole = [(row["task_id"], reply) for row, reply in self.rows(query)]
         listed = [id for id, _ in whole]
-        found, last = sorted(listed), self.talk.list(**query, page_size=_WHOLE)
+        found, last = sorted(listed), self.talk.list({**query, "page_size": _WHOLE})
         where = f"[row['task_id'] for row in {last.name}.json()['data']]"
         came = f"the list by {query or 'nothing'} has {len(found)} tasks instead of {len(ids)}"
         last.hold(found == sorted(ids), came, f"sorted({where}) == {sorted(ids)!r}")
@@ -101,7 +101,7 @@ class Listing(Lives):
         together: list[Any] = []
         for page_no in range(1, -(-len(ids) // size) + 2):
             first = {} if page_no == 1 else {"page_no": page_no}
-            reply = self.talk.list(**query, **asked, **first).has_status(200)
+            reply = self.talk.list({**query, **asked, **first}).has_status(200)
             reply.has("total", len(ids)).has("total_page", -(-len(ids) // size))
             reply.has("page_no", page_no).has("page_size", size)
             rows = reply.at("data")

@@ -35,6 +35,7 @@ ABILITIES = {
     "free": "nothing costs money",
     "accounts": "there is a key of a second account",
     "regions": "the Host header decides on the region",
+    "invalid_key": "it refuses the key sk-fake-invalid",
 }
 """What a target may be able to do, and what that means."""
 
@@ -106,9 +107,9 @@ class _Controlled:
     """The half of a target that all share: keys, and fakescope's control API where there is one."""
 
     def __init__(self, name: str, region: str, abilities: Collection[str] | None, keys: Mapping[str, str]) -> None:
-        self.name, self.keys = name, {**KEYS, **keys}
-        self.region = region
-        self.abilities = frozenset({"free"} if abilities is None else abilities)
+        self.name, self.region = name, region
+        self.keys: Mapping[str, str] = {**KEYS, **keys}
+        self.abilities: frozenset[str] = frozenset({"free"} if abilities is None else abilities)
         self._used: set[str] = set()
         if abilities is None:
             self._ask()

@@ -33,19 +33,10 @@ _SECOND = timedelta(seconds=1)
 _ZONE = timezone(timedelta(hours=8))
 
 
-# -- submissions and identifiers
+# -- identifiers
 
 
-@contract("tasks.submit", "A submission is answered with a task's id, PENDING and a request_id, and nothing else",
-          basis="seen", per="model", applies=makes_tasks)  # fmt: skip
-def submission_is_answered(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:  # noqa: ARG001
-    reply = talk.submit(spec, smallest_body(spec))
-    talk.task_of(reply)
-    only(reply, "output", "task_id", "task_status")
-    only(reply, "", "output", "request_id")
-
-
-@contract("tasks.ids", "Every task has an id of its own, which queries repeat, and every answer a request_id of its own",
+@contract("tasks.ids", "Every task has an id of its own, which queries repeat, and every query a request_id",
           basis="seen", applies=makes_tasks, steps=12)  # fmt: skip
 class Identifiers(Lives):
     def __init__(self, talk: Conversation, spec: ModelSpec) -> None:
@@ -74,13 +65,6 @@ class Identifiers(Lives):
         twice = task.id in known
         self.talk.hold(not twice, f"task_id {task.id} was given before", f"{task.id!r} not in {known!r}")
         return task
-
-
-@contract("tasks.unknown", "A task that nobody made is UNKNOWN: HTTP 200, its id, and nothing else", basis="seen")
-def unknown_is_an_answer(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:  # noqa: ARG001
-    made_up = st.uuids(version=4).map(str) | st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=40)
-    task_id = draw(made_up)
-    is_unknown(talk.poll(task_id), task_id)
 
 
 def is_unknown(reply: Reply, task_id: str) -> None:
@@ -120,21 +104,6 @@ class Graph(Lives):
         self.look_until(task, "RUNNING", *ENDED)
         self.let_pass(seconds)
         self.look(task)
-
-
-@contract("tasks.reading", "Asking changes nothing: two queries at one instant say the same", basis="documented",
-          needs={"clock"}, per="model", applies=makes_tasks, steps=8)  # fmt: skip
-class Reading(Lives):
-    @rule(task=TASKS, times=st.integers(2, 6))
-    def look_at_once(self, task: Watched, times: int) -> None:
-        self.let_pass(1)  # queries have a window of a second
-        first = self.talk.poll(task.id)
-        for _ in range(times - 1):
-            reply = self.talk.poll(task.id)
-            for part in ("output", "usage"):
-                claim = f"{reply.where(part)} == {first.where(part)}"
-                kept = reply.at(part) == first.at(part)
-                reply.hold(kept, f"{part} was {first.at(part)!r} and is {reply.at(part)!r}", claim)
 
 
 @contract("tasks.terminal", "What has ended stays as it is: status, times, code, usage and number of results",
@@ -223,7 +192,7 @@ class Expiry(Lives):
 # -- times
 
 
-@contract("tasks.times", "Times are in UTC+8 with milliseconds, in order, do not change, and say when the status changed",
+@contract("tasks.times", "Times are in UTC+8 with milliseconds, in order, stay, and say when the status changed",
           basis="documented", needs={"clock"}, per="model", applies=makes_tasks, steps=10)  # fmt: skip
 class Times(Lives):
     def bodies(self, data: st.DataObject) -> tuple[Any, str]:
@@ -387,7 +356,7 @@ class Isolation(Lives):
 
     @rule(task=TASKS)
     def browse(self, task: Watched) -> None:
-        reply = self.talk.list(account=other(task), page_size=50).has_status(200)
+        reply = self.talk.list({"page_size": 50}, account=other(task)).has_status(200)
         theirs = [one.id for one in self.all if one.account == task.account]
         rows = reply.at("data")
         shown = [row.get("task_id") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []

@@ -21,43 +21,43 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-@mutant("fields.bounds")
+@mutant("submissions.boundaries")
 async def duration_one_over_is_taken(call: Call) -> Answer:
     """A duration of 16 seconds is taken as 15."""
     return await _read(call, "parameters", "duration", lambda given: 15 if given == 16 else given)
 
 
-@mutant("fields.bounds")
+@mutant("submissions.boundaries")
 async def longest_duration_is_refused(call: Call) -> Answer:
     """A duration of 15 seconds is too long."""
     return await _read(call, "parameters", "duration", lambda given: 99 if given == 15 else given)
 
 
-@mutant("fields.bounds")
+@mutant("submissions.boundaries")
 async def shortest_duration_is_refused(call: Call) -> Answer:
     """A duration of 2 seconds is too short."""
     return await _read(call, "parameters", "duration", lambda given: -9 if given == 2 else given)
 
 
-@mutant("fields.bounds")
+@mutant("submissions.boundaries")
 async def negative_seed_is_taken(call: Call) -> Answer:
     """A seed of -1 leaves the choice to the service."""
     return await _read(call, "parameters", "seed", lambda given: 0 if given == -1 else given)
 
 
-@mutant("fields.bounds")
+@mutant("submissions.boundaries")
 async def largest_seed_is_refused(call: Call) -> Answer:
     """The largest seed is too large."""
     return await _read(call, "parameters", "seed", lambda given: given + 1 if given == 2**31 - 1 else given)
 
 
-@mutant("fields.bounds")
+@mutant("submissions.boundaries")
 async def five_pictures_are_taken(call: Call) -> Answer:
     """Five pictures may be asked for, where four are the most."""
     return await _read(call, "parameters", "n", lambda given: 4 if given == 5 else given)
 
 
-@mutant("fields.bounds")
+@mutant("submissions.boundaries")
 async def long_texts_are_refused(call: Call) -> Answer:
     """A prompt that is too long is refused instead of cut."""
     return await _read(
@@ -65,7 +65,7 @@ async def long_texts_are_refused(call: Call) -> Answer:
     )
 
 
-@mutant("fields.bounds")
+@mutant("submissions.boundaries")
 async def longest_text_is_refused(call: Call) -> Answer:
     """A prompt that is just as long as it may be is refused."""
     return await _read(
@@ -73,7 +73,7 @@ async def longest_text_is_refused(call: Call) -> Answer:
     )
 
 
-@mutant("fields.bounds")
+@mutant("submissions.boundaries")
 async def numbers_as_text_are_taken(call: Call) -> Answer:
     """A number in quotes is taken as a number."""
     return await _read(
@@ -84,7 +84,7 @@ async def numbers_as_text_are_taken(call: Call) -> Answer:
     )
 
 
-@mutant("fields.bounds")
+@mutant("submissions.boundaries")
 async def switches_as_numbers_are_taken(call: Call) -> Answer:
     """0 and 1 are taken as false and true."""
     return await _read(
@@ -92,7 +92,7 @@ async def switches_as_numbers_are_taken(call: Call) -> Answer:
     )
 
 
-@mutant("fields.bounds")
+@mutant("submissions.boundaries")
 async def any_choice_is_taken(call: Call) -> Answer:
     """A word that is not among the choices is taken for the first of them."""
     return await _read(
@@ -100,7 +100,7 @@ async def any_choice_is_taken(call: Call) -> Answer:
     )
 
 
-@mutant("fields.bounds")
+@mutant("submissions.boundaries")
 async def any_size_is_taken(call: Call) -> Answer:
     """A size that is not on the list is taken for one that is."""
     sizes = ("1280*720", "720*1280", "960*960", "1088*832", "832*1088")
@@ -110,7 +110,7 @@ async def any_size_is_taken(call: Call) -> Answer:
     )
 
 
-@mutant("fields.bounds")
+@mutant("submissions.boundaries")
 async def size_with_an_x_is_taken(call: Call) -> Answer:
     """A size is taken with an x, too."""
     return await _read(
@@ -118,7 +118,7 @@ async def size_with_an_x_is_taken(call: Call) -> Answer:
     )
 
 
-@mutant("fields.bounds")
+@mutant("submissions.boundaries")
 async def missing_prompt_is_taken(call: Call) -> Answer:
     """A submission without a prompt makes a film all the same."""
     body = call.json
@@ -128,13 +128,13 @@ async def missing_prompt_is_taken(call: Call) -> Answer:
     return await call.forward()
 
 
-@mutant("fields.bounds")
+@mutant("submissions.boundaries")
 async def null_is_refused(call: Call) -> Answer:
     """null for a field that may be left out is wrong."""
     return await _read(call, "parameters", "seed", lambda given: "null" if given is None else given)
 
 
-@mutant("fields.bounds")
+@mutant("submissions.boundaries")
 async def any_address_is_taken(call: Call) -> Answer:
     """What is not an address is taken for one."""
     return await _read(
@@ -162,7 +162,7 @@ async def default_duration_is_another(call: Call) -> Answer:
     return await call.forward()
 
 
-@mutant("fields.bounds")
+@mutant("submissions.boundaries")
 async def wrong_fields_are_refused_at_once(call: Call) -> Answer:
     """A wrong field is 400 where the service makes a task that fails."""
     answer = await call.forward()

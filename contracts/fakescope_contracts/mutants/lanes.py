@@ -104,7 +104,7 @@ async def one_submission_a_second_less(call: Call) -> Answer:
     return answer
 
 
-@mutant("limits.queries")
+@mutant("queries.rate")
 async def no_limit_on_queries(call: Call) -> Answer:
     """Any number of queries a second is answered."""
     answer = await call.forward()
@@ -115,7 +115,7 @@ async def no_limit_on_queries(call: Call) -> Answer:
     return answer
 
 
-@mutant("limits.queries")
+@mutant("queries.rate")
 async def ten_queries_a_second(call: Call) -> Answer:
     """More than ten queries a second are refused."""
     answer = await call.forward()

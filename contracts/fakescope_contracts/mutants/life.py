@@ -73,14 +73,14 @@ def never_starts(_call: Call, body: Any) -> None:
         body["output"] = {key: output[key] for key in ("task_id", "submit_time")} | {"task_status": "PENDING"}
 
 
-@edits("submit", "tasks.submit")
+@edits("submit", "submissions.answer")
 def submit_says_running(_call: Call, body: Any) -> None:
     """A task is RUNNING in the answer to its submission."""
     if "task_status" in body["output"]:
         body["output"]["task_status"] = "RUNNING"
 
 
-@edits("submit", "tasks.submit")
+@edits("submit", "submissions.answer")
 def submit_says_more(_call: Call, body: Any) -> None:
     """The answer to a submission has an empty usage already."""
     if "task_status" in body["output"]:
@@ -100,7 +100,7 @@ def status_in_lower_case(_call: Call, body: Any) -> None:
     body["output"]["task_status"] = body["output"]["task_status"].lower()
 
 
-@mutant("tasks.reading")
+@mutant("queries.read-only")
 async def every_query_moves_it_on(call: Call) -> Answer:
     """A task that waits is RUNNING when asked for the second time, however little time has passed."""
     answer = await call.forward()
@@ -122,7 +122,7 @@ def phases_for_all(_call: Call, body: Any) -> None:
 # -- expiry
 
 
-@mutant("tasks.unknown")
+@mutant("queries.unknown-id")
 async def unknown_as_404(call: Call) -> Answer:
     """A task that is not known is 404."""
     answer = await call.forward()
@@ -131,7 +131,7 @@ async def unknown_as_404(call: Call) -> Answer:
     return answer
 
 
-@mutant("tasks.unknown")
+@mutant("queries.unknown-id")
 async def unknown_as_refusal(call: Call) -> Answer:
     """A task that is not known is refused with a code."""
     answer = await call.forward()
@@ -141,7 +141,7 @@ async def unknown_as_refusal(call: Call) -> Answer:
     return answer
 
 
-@edits("poll", "tasks.unknown")
+@edits("poll", "queries.unknown-id")
 def unknown_with_times(_call: Call, body: Any) -> None:
     """A task that is not known has a submit_time."""
     if body["output"]["task_status"] == "UNKNOWN":
@@ -404,7 +404,7 @@ def task_id_is_missing(_call: Call, body: Any) -> None:
     del body["output"]["task_id"]
 
 
-@edits("submit", "tasks.submit")
+@edits("submit", "submissions.answer")
 def task_id_is_called_id(_call: Call, body: Any) -> None:
     """The answer to a submission calls the task's id `id`."""
     if "task_id" in body["output"]:
