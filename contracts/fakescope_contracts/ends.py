@@ -54,8 +54,14 @@ class Ends(Lives):
 # -- results
 
 
-@contract("tasks.result", "A result is there when a task has SUCCEEDED and not before: in its model's place, as many as "
-          "asked for, each an absolute link", basis="documented", per="model", applies=makes_tasks, steps=5)  # fmt: skip
+@contract(
+    "tasks.result",
+    "A result is there in SUCCEEDED only: in its model's place, as many as asked for, each an absolute link",
+    basis="documented",
+    per="model",
+    applies=makes_tasks,
+    steps=5,
+)
 class Results(Ends):
     def judge(self, task: Watched, reply: Reply, now: datetime | None) -> None:
         del now
@@ -142,8 +148,14 @@ def links_in(spec: ModelSpec, reply: Reply) -> list[str]:
     return found
 
 
-@contract("tasks.links", "A link gives a file to whoever has it, for 24 hours from the end of its task, and no longer",
-          basis="documented", needs={"clock"}, per="model", applies=makes_tasks)  # fmt: skip
+@contract(
+    "tasks.links",
+    "A link gives a file to whoever has it, for 24 hours from the end of its task, and no longer",
+    basis="documented",
+    needs={"clock"},
+    per="model",
+    applies=makes_tasks,
+)
 def links_lead_to_files(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
     life = Lives(talk, spec)
     task = life.hand_in(smallest_body(spec))
@@ -178,8 +190,14 @@ def _hosts_of(talk: Conversation) -> set[str]:
 # -- usage
 
 
-@contract("tasks.usage", "Usage is there when a task has SUCCEEDED and only then, and says what was asked for",
-          basis="documented", per="model", applies=makes_tasks, steps=5)  # fmt: skip
+@contract(
+    "tasks.usage",
+    "Usage is there when a task has SUCCEEDED and only then, and says what was asked for",
+    basis="documented",
+    per="model",
+    applies=makes_tasks,
+    steps=5,
+)
 class Usage(Ends):
     def judge(self, task: Watched, reply: Reply, now: datetime | None) -> None:
         del now
@@ -264,14 +282,21 @@ def _size(spec: ModelSpec, read: dict[str, Any]) -> Any:
     size = read.get("parameters.size")
     at = spec.position.get("parameters.size")
     rule = None if at is None else spec.fields[at].rule
-    return rule.words.get(size, size) if isinstance(rule, Pixels) and rule.words else size
+    words = rule.words if isinstance(rule, Pixels) and rule.words else {}
+    return words.get(str(size), size)
 
 
 # -- failures
 
 
-@contract("tasks.failure", "A task that FAILED says why in its output, as a code and a message; no other has either",
-          basis="documented", per="model", applies=makes_tasks, steps=5)  # fmt: skip
+@contract(
+    "tasks.failure",
+    "A task that FAILED says why in its output, as a code and a message; no other has either",
+    basis="documented",
+    per="model",
+    applies=makes_tasks,
+    steps=5,
+)
 class Failures(Ends):
     def judge(self, task: Watched, reply: Reply, now: datetime | None) -> None:
         del task, now
@@ -293,8 +318,14 @@ def counts_results(spec: ModelSpec) -> str:
     return makes_tasks(spec) or ("" if {"RUNNING", "SUCCEEDED"} <= spec.metrics else "its tasks have no task_metrics")
 
 
-@contract("tasks.metrics", "task_metrics count how many results were asked for, were made and were not",
-          basis="documented", per="model", applies=counts_results, steps=5)  # fmt: skip
+@contract(
+    "tasks.metrics",
+    "task_metrics count how many results were asked for, were made and were not",
+    basis="documented",
+    per="model",
+    applies=counts_results,
+    steps=5,
+)
 class Metrics(Ends):
     def judge(self, task: Watched, reply: Reply, now: datetime | None) -> None:
         del now
@@ -327,8 +358,14 @@ def has_several(spec: ModelSpec) -> str:
     return makes_tasks(spec) or ("" if fitting else "it makes one result, or is not told how many by n and a prompt")
 
 
-@contract("tasks.partial", "Where only some results were made, the others say why not, and only those made are counted",
-          basis="documented", needs={"failures"}, per="model", applies=has_several)  # fmt: skip
+@contract(
+    "tasks.partial",
+    "Where only some results were made, the others say why not, and only those made are counted",
+    basis="documented",
+    needs={"failures"},
+    per="model",
+    applies=has_several,
+)
 def some_are_lost(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
     body = smallest_body(spec)
     counts = spec.fields[spec.position["parameters.n"]].rule

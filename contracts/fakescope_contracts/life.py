@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from hypothesis import strategies as st
@@ -24,6 +24,7 @@ __all__ = [
     "REFUSED",
     "TASKS",
     "TIMES",
+    "ZONE",
     "Lives",
     "Watched",
     "instant",
@@ -49,13 +50,16 @@ NEXT = {
 ENDED = ("SUCCEEDED", "FAILED", "CANCELED")
 PHASES = ("PRE-PROCESSING", "POST-PROCESSING")
 TIMES = ("submit_time", "scheduled_time", "end_time")
+ZONE = timezone(timedelta(hours=8))
+"""In which times are written; they do not say so."""
+
 DAY = timedelta(hours=24)
 """How long a task is kept after it was submitted, and a link after it was made."""
 
 REFUSED = "UnsupportedOperation"
 """The code of a cancellation that comes too late. Source: Manage asynchronous tasks, Cancel."""
 
-_ZONE = timezone(timedelta(hours=8))
+
 _WRITTEN = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}")
 _STEPS_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4, 204.8, 409.6, 3600.0, 36_000.0)
 """How time is let pass for a status to come: each step about as long as all before it, so that no phase is jumped over
@@ -74,7 +78,7 @@ def instant(text: Any) -> datetime | None:
     if not isinstance(text, str) or not _WRITTEN.fullmatch(text):
         return None
     try:
-        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=_ZONE)
+        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=ZONE)
     except ValueError:
         return None
 
@@ -122,7 +126,7 @@ class Watched:
 class Lives(RuleBasedStateMachine):
     """Tasks are submitted, looked at and let be. A contract adds what else is done, and judges what is seen."""
 
-    accounts = ("a",)
+    accounts: tuple[str, ...] = ("a",)
     most = 8
     """So many tasks in one example: all of them can be looked at within a second."""
 
@@ -225,8 +229,3 @@ def _shortened(value: Any) -> str:
         return "not there"
     text = repr(value)
     return text if len(text) <= 200 else f"{text[:200]}…"
-
-
-def utc(at: datetime) -> str:
-    """An instant, as Python writes it, for a claim."""
-    return repr(at.astimezone(UTC).isoformat())

@@ -21,8 +21,15 @@ def has_few_slots(spec: ModelSpec) -> str:
     return makes_tasks(spec) or ("" if running is not None and running <= _FEW else "no limit that can be reached")
 
 
-@contract("tasks.lanes", "Of one model no more tasks of an account run at once than its limit says; the others wait",
-          basis="documented", needs={"clock"}, per="model", applies=has_few_slots, steps=8)  # fmt: skip
+@contract(
+    "tasks.lanes",
+    "Of one model no more tasks of an account run at once than its limit says; the others wait",
+    basis="documented",
+    needs={"clock"},
+    per="model",
+    applies=has_few_slots,
+    steps=8,
+)
 class Lanes(Lives):
     def __init__(self, talk: Conversation, spec: ModelSpec) -> None:
         super().__init__(talk, spec)
@@ -37,11 +44,8 @@ class Lanes(Lives):
     @rule(seconds=st.sampled_from([0.0, 5.0, 20.0, 60.0, 200.0]))
     def count(self, seconds: float) -> None:
         self.let_pass(1.1 + seconds)
-        names = []
-        for task in self.all:
-            if self.look(task) in ("RUNNING", *PHASES):
-                names.append(task.seen[-1][2].name)
         words = ("RUNNING", *PHASES)
+        names = [task.seen[-1][2].name for task in self.all if self.look(task) in words]
         running = ", ".join(f'{name}.json()["output"]["task_status"]' for name in names)
         came = f"{len(names)} tasks run at once, where {self.slots} may"
         self.talk.hold(
@@ -55,8 +59,14 @@ def submit_at_once(talk: Conversation, spec: ModelSpec) -> Reply:
     return talk.send("POST", spec.path, body=smallest_body(spec), headers=headers, patient=False)
 
 
-@contract("limits.rate", "Submissions up to a model's rate are taken; what is more is 429 Throttling.RateQuota and makes "
-          "no task", basis="documented", needs={"clock"}, per="model", applies=makes_tasks)  # fmt: skip
+@contract(
+    "limits.rate",
+    "Submissions up to a model's rate are taken; what is more is 429 and makes no task",
+    basis="documented",
+    needs={"clock"},
+    per="model",
+    applies=makes_tasks,
+)
 def rate_is_kept(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
     limits = spec.limits_in(talk.target.region)
     over = draw(st.integers(1, 3))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
@@ -10,19 +10,24 @@ from hypothesis.stateful import rule
 
 from fakescope.catalog.spec import ModelSpec
 from fakescope_contracts.conversation import ABSENT, Conversation, Reply
-from fakescope_contracts.life import DAY, TASKS, Lives, Watched, instant, makes_tasks
+from fakescope_contracts.life import DAY, TASKS, ZONE, Lives, Watched, instant, makes_tasks
 from fakescope_contracts.registry import contract
 from fakescope_contracts.strategies import smallest_body
 
-_ZONE = timezone(timedelta(hours=8))
 _DEFAULT_PAGE = 10
 _WHOLE = 50  # rows, more than there are tasks in an example
 _SAME = {"gmt_create": "submit_time", "start_time": "scheduled_time", "end_time": "end_time"}
 _FILTERS = ("", "start_time", "status", "model_name", "task_id")
 
 
-@contract("tasks.list", "A list has every task of the last 24 hours once, on whatever pages, as a query shows it",
-          basis="documented", needs={"clock"}, applies=makes_tasks, steps=12)  # fmt: skip
+@contract(
+    "tasks.list",
+    "A list has every task of the last 24 hours once, on whatever pages, as a query shows it",
+    basis="documented",
+    needs={"clock"},
+    applies=makes_tasks,
+    steps=12,
+)
 class Listing(Lives):
     most = 13  # more than a page has by default
 
@@ -78,7 +83,7 @@ class Listing(Lives):
         if any(task.submitted and task.submitted >= cut for task in near):
             return {}, there  # which side it is on is nobody's promise
         after = [task for task in there if task.submitted and task.submitted > cut]
-        return {by: cut.astimezone(_ZONE).strftime("%Y%m%d%H%M%S")}, after
+        return {by: cut.astimezone(ZONE).strftime("%Y%m%d%H%M%S")}, after
 
     def rows(self, query: dict[str, Any]) -> list[tuple[dict[str, Any], Reply]]:
         """Everything on one page."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
@@ -17,6 +17,7 @@ from fakescope_contracts.life import (
     REFUSED,
     TASKS,
     TIMES,
+    ZONE,
     Lives,
     Watched,
     instant,
@@ -30,14 +31,18 @@ from fakescope_contracts.strategies import broken_bodies, smallest_body
 
 _WORDS = ("PENDING", "RUNNING", *ENDED)
 _SECOND = timedelta(seconds=1)
-_ZONE = timezone(timedelta(hours=8))
 
 
 # -- identifiers
 
 
-@contract("tasks.ids", "Every task has an id of its own, which queries repeat, and every query a request_id",
-          basis="seen", applies=makes_tasks, steps=12)  # fmt: skip
+@contract(
+    "tasks.ids",
+    "Every task has an id of its own, which queries repeat, and every query a request_id",
+    basis="seen",
+    applies=makes_tasks,
+    steps=12,
+)
 class Identifiers(Lives):
     def __init__(self, talk: Conversation, spec: ModelSpec) -> None:
         super().__init__(talk, spec)
@@ -77,8 +82,13 @@ def is_unknown(reply: Reply, task_id: str) -> None:
 # -- statuses
 
 
-@contract("tasks.graph", "A status is a documented word, and only moves forward along the documented graph",
-          basis="documented", per="model", applies=makes_tasks)  # fmt: skip
+@contract(
+    "tasks.graph",
+    "A status is a documented word, and only moves forward along the documented graph",
+    basis="documented",
+    per="model",
+    applies=makes_tasks,
+)
 class Graph(Lives):
     def judge(self, task: Watched, reply: Reply, now: datetime | None) -> None:
         if now is not None and task.submitted is not None and now >= task.submitted + DAY:
@@ -106,8 +116,14 @@ class Graph(Lives):
         self.look(task)
 
 
-@contract("tasks.terminal", "What has ended stays as it is: status, times, code, usage and number of results",
-          basis="documented", per="model", applies=makes_tasks, steps=10)  # fmt: skip
+@contract(
+    "tasks.terminal",
+    "What has ended stays as it is: status, times, code, usage and number of results",
+    basis="documented",
+    per="model",
+    applies=makes_tasks,
+    steps=10,
+)
 class Terminal(Lives):
     def bodies(self, data: st.DataObject) -> tuple[Any, str]:
         return right_or_wrong(self.spec, data)
@@ -132,8 +148,14 @@ class Terminal(Lives):
             self.look(task)
 
 
-@contract("tasks.ends", "A task that waits for no other ends before it is forgotten", basis="documented",
-          needs={"clock"}, per="model", applies=makes_tasks)  # fmt: skip
+@contract(
+    "tasks.ends",
+    "A task that waits for no other ends before it is forgotten",
+    basis="documented",
+    needs={"clock"},
+    per="model",
+    applies=makes_tasks,
+)
 def every_task_ends(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
     body = draw(st.just(smallest_body(spec)) | broken_bodies(spec).map(lambda broken: broken.body))
     reply = talk.submit(spec, body)
@@ -157,8 +179,14 @@ def _length(value: Any) -> int | None:
 # -- expiry
 
 
-@contract("tasks.expiry", "24 hours after its submission a task is UNKNOWN, not earlier, and for ever",
-          basis="documented", needs={"clock"}, applies=makes_tasks, steps=10)  # fmt: skip
+@contract(
+    "tasks.expiry",
+    "24 hours after its submission a task is UNKNOWN, not earlier, and for ever",
+    basis="documented",
+    needs={"clock"},
+    applies=makes_tasks,
+    steps=10,
+)
 class Expiry(Lives):
     def judge(self, task: Watched, reply: Reply, now: datetime | None) -> None:
         assert now is not None
@@ -192,8 +220,15 @@ class Expiry(Lives):
 # -- times
 
 
-@contract("tasks.times", "Times are in UTC+8 with milliseconds, in order, stay, and say when the status changed",
-          basis="documented", needs={"clock"}, per="model", applies=makes_tasks, steps=10)  # fmt: skip
+@contract(
+    "tasks.times",
+    "Times are in UTC+8 with milliseconds, in order, stay, and say when the status changed",
+    basis="documented",
+    needs={"clock"},
+    per="model",
+    applies=makes_tasks,
+    steps=10,
+)
 class Times(Lives):
     def bodies(self, data: st.DataObject) -> tuple[Any, str]:
         return right_or_wrong(self.spec, data)
@@ -260,7 +295,7 @@ class Times(Lives):
 
     def before(self, reply: Reply, name: str, at: datetime) -> str:
         """A claim that a time is not after an instant, in the vendor's zone: such texts are ordered as their times."""
-        written = at.astimezone(_ZONE).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+        written = at.astimezone(ZONE).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
         return f"{reply.where(f'output.{name}')} <= {written!r}"
 
     @rule(task=TASKS)
@@ -271,8 +306,13 @@ class Times(Lives):
 # -- cancellation
 
 
-@contract("tasks.cancel", "A task that is PENDING can be canceled and is CANCELED from then on; any other cannot",
-          basis="documented", applies=makes_tasks, steps=10)  # fmt: skip
+@contract(
+    "tasks.cancel",
+    "A task that is PENDING can be canceled and is CANCELED from then on; any other cannot",
+    basis="documented",
+    applies=makes_tasks,
+    steps=10,
+)
 class Cancellation(Lives):
     def judge(self, task: Watched, reply: Reply, now: datetime | None) -> None:
         if now is not None and task.submitted is not None and now >= task.submitted + DAY:
@@ -332,10 +372,16 @@ class Cancellation(Lives):
 # -- accounts
 
 
-@contract("tasks.isolation", "No account sees, cancels or lists what another has submitted", basis="seen",
-          needs={"accounts"}, applies=makes_tasks, steps=12)  # fmt: skip
+@contract(
+    "tasks.isolation",
+    "No account sees, cancels or lists what another has submitted",
+    basis="seen",
+    needs={"accounts"},
+    applies=makes_tasks,
+    steps=12,
+)
 class Isolation(Lives):
-    accounts = ("a", "b")
+    accounts: tuple[str, ...] = ("a", "b")
 
     def judge(self, task: Watched, reply: Reply, now: datetime | None) -> None:
         status = reply.at("output.task_status")
@@ -359,7 +405,7 @@ class Isolation(Lives):
         reply = self.talk.list({"page_size": 50}, account=other(task)).has_status(200)
         theirs = [one.id for one in self.all if one.account == task.account]
         rows = reply.at("data")
-        shown = [row.get("task_id") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+        shown = [str(row.get("task_id")) for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
         seen = sorted(set(shown) & set(theirs))
         claim = f'not {{row["task_id"] for row in {reply.name}.json()["data"]}} & set({theirs!r})'
         reply.hold(not seen, f"another's tasks are listed: {seen}", claim)

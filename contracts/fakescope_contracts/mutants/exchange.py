@@ -1,4 +1,4 @@
-"""Wrong exchanges: transport, envelopes, paths, methods, keys."""
+"""Wrong exchanges: bodies of answers and requests, envelopes, paths, methods, keys."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fakescope_contracts.mutants.wrapping import Answer, Call, edits, mutant
 # -- bodies of answers
 
 
-@mutant("exchange")
+@mutant("answers.json")
 async def html_errors(call: Call) -> Answer:
     """Refusals are pages in HTML."""
     answer = await call.forward()
@@ -20,7 +20,7 @@ async def html_errors(call: Call) -> Answer:
     return answer
 
 
-@mutant("exchange")
+@mutant("answers.json")
 async def text_plain(call: Call) -> Answer:
     """Answers are announced as text/plain."""
     answer = await call.forward()
@@ -29,7 +29,7 @@ async def text_plain(call: Call) -> Answer:
     return answer
 
 
-@mutant("exchange")
+@mutant("answers.json")
 async def trailing_garbage(call: Call) -> Answer:
     """A query's JSON is followed by a comma."""
     answer = await call.forward()
@@ -38,7 +38,7 @@ async def trailing_garbage(call: Call) -> Answer:
     return answer
 
 
-@mutant("exchange")
+@mutant("answers.json")
 async def single_quotes(call: Call) -> Answer:
     """Answers are written as Python prints them, with single quotes."""
     answer = await call.forward()
@@ -47,7 +47,7 @@ async def single_quotes(call: Call) -> Answer:
     return answer
 
 
-@mutant("exchange")
+@mutant("answers.no-null")
 async def duplicate_keys(call: Call) -> Answer:
     """An answer to a query has its request_id twice, with two values."""
     answer = await call.forward()
@@ -56,7 +56,7 @@ async def duplicate_keys(call: Call) -> Answer:
     return answer
 
 
-@mutant("exchange")
+@mutant("answers.json")
 async def byte_order_mark(call: Call) -> Answer:
     """Answers begin with a byte order mark."""
     answer = await call.forward()
@@ -65,26 +65,16 @@ async def byte_order_mark(call: Call) -> Answer:
     return answer
 
 
-@mutant("exchange")
-async def content_length_is_short(call: Call) -> Answer:
-    """The Content-Length of a query is a byte too small."""
-    answer = await call.forward()
-    if call.kind == "poll":
-        call.memory["keeps_length"] = True
-        answer.headers["content-length"] = str(len(answer.body) - 1)
-    return answer
-
-
-@mutant("exchange")
-async def texts_in_latin_1(call: Call) -> Answer:
-    """Answers are not in UTF-8."""
+@mutant("submissions.unicode")
+async def texts_in_gbk(call: Call) -> Answer:
+    """Answers are in GBK instead of UTF-8."""
     answer = await call.forward()
     if call.kind == "poll":
         answer.body = json.dumps(answer.json, ensure_ascii=False).encode("gbk", "replace")
     return answer
 
 
-@edits("poll", "exchange")
+@edits("poll", "submissions.unicode")
 def texts_lose_their_accents(_call: Call, body: Any) -> None:
     """A prompt comes back with question marks where it was not ASCII."""
     for key in ("orig_prompt", "actual_prompt"):
@@ -92,7 +82,7 @@ def texts_lose_their_accents(_call: Call, body: Any) -> None:
             body["output"][key] = body["output"][key].encode("ascii", "replace").decode()
 
 
-@mutant("exchange")
+@mutant("answers.request-id")
 async def no_request_id(call: Call) -> Answer:
     """A query's answer has no request_id."""
     answer = await call.forward()
@@ -101,7 +91,7 @@ async def no_request_id(call: Call) -> Answer:
     return answer
 
 
-@mutant("exchange")
+@mutant("answers.refusals")
 async def no_request_id_in_refusals(call: Call) -> Answer:
     """Refusals have no request_id."""
     answer = await call.forward()
@@ -110,7 +100,7 @@ async def no_request_id_in_refusals(call: Call) -> Answer:
     return answer
 
 
-@mutant("exchange")
+@mutant("answers.refusals")
 async def refusals_in_an_error_object(call: Call) -> Answer:
     """Refusals have their code and message in an object `error`, as other services do."""
     answer = await call.forward()
@@ -120,7 +110,7 @@ async def refusals_in_an_error_object(call: Call) -> Answer:
     return answer
 
 
-@mutant("exchange")
+@mutant("answers.refusals")
 async def refusals_are_200(call: Call) -> Answer:
     """Refusals are HTTP 200 with a code in them."""
     answer = await call.forward()
@@ -129,7 +119,7 @@ async def refusals_are_200(call: Call) -> Answer:
     return answer
 
 
-@mutant("exchange")
+@mutant("answers.refusals")
 async def refusals_have_an_output(call: Call) -> Answer:
     """Refusals have an empty output beside the code."""
     answer = await call.forward()
@@ -141,7 +131,7 @@ async def refusals_have_an_output(call: Call) -> Answer:
 # -- statuses, paths, methods
 
 
-@mutant("exchange")
+@mutant("answers.status")
 async def submission_is_201(call: Call) -> Answer:
     """A submission is answered with 201."""
     answer = await call.forward()
@@ -150,7 +140,7 @@ async def submission_is_201(call: Call) -> Answer:
     return answer
 
 
-@mutant("exchange")
+@mutant("paths.slash")
 async def slash_is_redirected(call: Call) -> Answer:
     """A path with a final slash is a redirect to the one without."""
     path = call.scope["path"]
@@ -159,7 +149,7 @@ async def slash_is_redirected(call: Call) -> Answer:
     return await call.forward()
 
 
-@mutant("exchange")
+@mutant("paths.slash")
 async def slash_is_404(call: Call) -> Answer:
     """A path with a final slash is not found."""
     if call.scope["path"].endswith("/"):
@@ -167,7 +157,7 @@ async def slash_is_404(call: Call) -> Answer:
     return await call.forward()
 
 
-@mutant("exchange")
+@mutant("methods.wrong")
 async def wrong_method_is_405(call: Call) -> Answer:
     """A wrong method is 405."""
     answer = await call.forward()
@@ -176,7 +166,7 @@ async def wrong_method_is_405(call: Call) -> Answer:
     return answer
 
 
-@mutant("exchange")
+@mutant("methods.wrong")
 async def any_method_will_do(call: Call) -> Answer:
     """A task can be asked for with POST as well."""
     if call.kind == "other" and call.task_id and call.scope["method"] == "POST":
@@ -184,7 +174,7 @@ async def any_method_will_do(call: Call) -> Answer:
     return await call.forward()
 
 
-@mutant("exchange")
+@mutant("paths.unknown")
 async def unknown_path_is_200(call: Call) -> Answer:
     """A path that is not there is answered with an empty object."""
     answer = await call.forward()
@@ -193,7 +183,7 @@ async def unknown_path_is_200(call: Call) -> Answer:
     return answer
 
 
-@mutant("exchange")
+@mutant("submissions.endpoint")
 async def any_endpoint_will_do(call: Call) -> Answer:
     """A model is taken at the endpoint of another family."""
     answer = await call.forward()
@@ -206,7 +196,7 @@ async def any_endpoint_will_do(call: Call) -> Answer:
 # -- headers and models
 
 
-@mutant("exchange")
+@mutant("submissions.mode")
 async def async_header_is_not_needed(call: Call) -> Answer:
     """A submission is a task whether X-DashScope-Async is there or not."""
     if call.kind == "submit":
@@ -214,7 +204,7 @@ async def async_header_is_not_needed(call: Call) -> Answer:
     return await call.forward()
 
 
-@mutant("exchange")
+@mutant("queries.cancel-unknown")
 async def content_type_is_needed(call: Call) -> Answer:
     """A cancellation without a Content-Type is refused."""
     if call.kind == "cancel" and b"content-type" not in dict(call.scope["headers"]):
@@ -225,7 +215,7 @@ async def content_type_is_needed(call: Call) -> Answer:
     return await call.forward()
 
 
-@mutant("exchange")
+@mutant("submissions.no-such-model")
 async def any_model_will_do(call: Call) -> Answer:
     """A model that does not exist is taken for another."""
     answer = await call.forward()
@@ -234,11 +224,11 @@ async def any_model_will_do(call: Call) -> Answer:
     return answer
 
 
-@mutant("exchange")
+@mutant("submissions.envelope")
 async def any_model_name_is_500(call: Call) -> Answer:
     """A model whose name is not a text is an error inside."""
     if call.kind == "submit" and not isinstance(call.json.get("model", ""), str):
-        body = b'{"code":"InternalError","message":"An internal error has occured.","request_id":"a1c0561c-1dfe-98a6-a62f-983577b8bc5e"}'
+        body = b'{"code":"InternalError","message":"Internal","request_id":"a1c0561c-1dfe-98a6-a62f-983577b8bc5e"}'
         return Answer(500, {"content-type": "application/json"}, body)
     return await call.forward()
 
@@ -246,7 +236,7 @@ async def any_model_name_is_500(call: Call) -> Answer:
 # -- bodies of requests
 
 
-@mutant("exchange")
+@mutant("bodies.malformed")
 async def malformed_body_is_taken(call: Call) -> Answer:
     """A body that is not JSON counts as one that makes a film."""
     answer = await call.forward()
@@ -255,7 +245,7 @@ async def malformed_body_is_taken(call: Call) -> Answer:
     return answer
 
 
-@mutant("exchange")
+@mutant("bodies.malformed")
 async def malformed_body_is_500(call: Call) -> Answer:
     """A body that is not JSON is an error inside."""
     answer = await call.forward()
@@ -264,7 +254,7 @@ async def malformed_body_is_500(call: Call) -> Answer:
     return answer
 
 
-@mutant("exchange")
+@mutant("bodies.huge")
 async def large_body_is_500(call: Call) -> Answer:
     """A body of more than 64 kB is an error inside."""
     if len(call.body) > 65_536:
@@ -272,7 +262,7 @@ async def large_body_is_500(call: Call) -> Answer:
     return await call.forward()
 
 
-@mutant("exchange")
+@mutant("bodies.deep")
 async def deep_body_is_500(call: Call) -> Answer:
     """A body that is nested deeply is an error inside."""
     if call.body.count(b"[") + call.body.count(b"{") > 100:
@@ -280,7 +270,7 @@ async def deep_body_is_500(call: Call) -> Answer:
     return await call.forward()
 
 
-@mutant("exchange")
+@mutant("bodies.unknown-fields")
 async def unknown_fields_are_refused(call: Call) -> Answer:
     """A field that nobody knows is refused, though official clients send some."""
     known = {"model", "input", "parameters"}
@@ -295,13 +285,13 @@ async def unknown_fields_are_refused(call: Call) -> Answer:
 # -- keys
 
 
-@mutant("exchange")
+@mutant("keys.missing")
 async def no_key_is_taken(call: Call) -> Answer:
     """A request without a key is answered."""
     return await (call if call.key else call.with_header("authorization", "Bearer sk-fake-anybody")).forward()
 
 
-@mutant("exchange")
+@mutant("keys.missing")
 async def no_key_is_403(call: Call) -> Answer:
     """A request without a key is 403."""
     answer = await call.forward()
@@ -310,7 +300,7 @@ async def no_key_is_403(call: Call) -> Answer:
     return answer
 
 
-@mutant("exchange")
+@mutant("keys.missing")
 async def no_key_has_another_code(call: Call) -> Answer:
     """A request without a key is refused as on the compatible endpoint."""
     answer = await call.forward()
@@ -319,14 +309,14 @@ async def no_key_has_another_code(call: Call) -> Answer:
     return answer
 
 
-@mutant("exchange")
+@mutant("keys.missing")
 async def any_scheme_will_do(call: Call) -> Answer:
     """A key after Basic is taken as one after Bearer."""
     scheme, _, key = call.key.partition(" ")
     return await (call.with_header("authorization", f"Bearer {key}") if scheme == "Basic" else call).forward()
 
 
-@mutant("exchange")
+@mutant("keys.missing")
 async def key_is_asked_for_after_the_body(call: Call) -> Answer:
     """A body that is wrong is reported before a key that is missing."""
     if call.kind == "submit" and not call.key and not call.json:

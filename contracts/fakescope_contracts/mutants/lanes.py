@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from fakescope_contracts.mutants.wrapping import Answer, Call, edits, mutant
@@ -58,8 +59,6 @@ async def refused_submissions_make_tasks(call: Call) -> Answer:
     if call.kind == "submit" and answer.status == 429:
         call.notes(call.key)[str(len(call.notes(call.key)))] = True
     if call.kind == "list" and answer.status == 200 and call.notes(call.key):
-        import json
-
         body = answer.json
         body["total"] += len(call.notes(call.key))
         answer.body = json.dumps(body).encode()

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import urlencode
 
 from fakescope_contracts.mutants.wrapping import TASKS, Answer, Call, edits, mutant
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value).encode()
 
 
 async def _with_query(call: Call, **changes: object) -> Answer:
@@ -29,14 +34,8 @@ async def _shifted(call: Call, by: int) -> Answer:
     if call.kind == "list" and answer.status == 200 and _page(call)[0] > 1:
         page_no, size = _page(call)
         first = (page_no - 1) * size + by
-        answer.body = _dumps(answer.json | {"data": (await _all_rows(call))[first : first + size]})
+        answer.body = _json(answer.json | {"data": (await _all_rows(call))[first : first + size]})
     return answer
-
-
-def _dumps(value: object) -> bytes:
-    import json
-
-    return json.dumps(value).encode()
 
 
 @mutant("tasks.list")
@@ -57,7 +56,7 @@ async def pages_count_from_zero(call: Call) -> Answer:
     if call.kind == "list" and call.query.get("page_no", "1").isdecimal():
         answer = await _with_query(call, page_no=int(call.query.get("page_no", "1")) + 1)
         if answer.status == 200:
-            answer.body = _dumps(answer.json | {"page_no": _page(call)[0]})
+            answer.body = _json(answer.json | {"page_no": _page(call)[0]})
         return answer
     return await call.forward()
 
@@ -101,7 +100,7 @@ async def order_hangs_on_the_page_size(call: Call) -> Answer:
     if call.kind == "list" and answer.status == 200 and _page(call)[1] % 2:
         page_no, size = _page(call)
         rows = (await _all_rows(call))[::-1]
-        answer.body = _dumps(answer.json | {"data": rows[(page_no - 1) * size : page_no * size]})
+        answer.body = _json(answer.json | {"data": rows[(page_no - 1) * size : page_no * size]})
     return answer
 
 
@@ -181,5 +180,5 @@ async def list_keeps_expired(call: Call) -> Answer:
         known |= {row["task_id"]: row for row in body["data"]}
         if body["total"] < len(known):
             body["data"], body["total"] = list(known.values()), len(known)
-            answer.body = _dumps(body)
+            answer.body = _json(body)
     return answer

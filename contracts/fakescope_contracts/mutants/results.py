@@ -345,7 +345,11 @@ def usage_of_another_generation(_call: Call, body: Any) -> None:
 def _each_time(body: Any, change: Any) -> None:
     for key in _TIMES:
         if key in body["output"]:
-            body["output"][key] = change(datetime.strptime(body["output"][key], "%Y-%m-%d %H:%M:%S.%f"), key)
+            body["output"][key] = change(_read(body["output"][key]), key)
+
+
+def _read(text: str) -> datetime:
+    return datetime.strptime(f"{text}+0800", "%Y-%m-%d %H:%M:%S.%f%z")
 
 
 def _written(instant: datetime) -> str:
@@ -367,7 +371,7 @@ def times_in_iso(_call: Call, body: Any) -> None:
 @edits("poll", "tasks.times")
 def times_as_numbers(_call: Call, body: Any) -> None:
     """Times are milliseconds since 1970, as in a list."""
-    _each_time(body, lambda at, _key: round((at - datetime(1970, 1, 1, 8)).total_seconds() * 1000))  # noqa: DTZ001
+    _each_time(body, lambda at, _key: round(at.timestamp() * 1000))
 
 
 @edits("poll", "tasks.times")
@@ -390,7 +394,7 @@ def submit_time_moves(call: Call, body: Any) -> None:
     looks = call.notes("looks")
     looks[call.task_id] = looks.get(call.task_id, 0) + 1
     if "submit_time" in body["output"]:
-        at = datetime.strptime(body["output"]["submit_time"], "%Y-%m-%d %H:%M:%S.%f")
+        at = _read(body["output"]["submit_time"])
         body["output"]["submit_time"] = _written(at + timedelta(milliseconds=looks[call.task_id]))
 
 
@@ -413,6 +417,6 @@ def end_time_is_now(call: Call, body: Any) -> None:
     """The end_time of a task is when it was first seen to have ended."""
     if _is(body, "SUCCEEDED") and "end_time" in body["output"]:
         first = call.notes("first")
-        at = datetime.strptime(body["output"]["end_time"], "%Y-%m-%d %H:%M:%S.%f")
+        at = _read(body["output"]["end_time"])
         first.setdefault(call.task_id, _written(at + timedelta(minutes=10)))
         body["output"]["end_time"] = first[call.task_id]

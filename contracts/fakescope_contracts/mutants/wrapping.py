@@ -54,7 +54,8 @@ class Call:
     @property
     def key(self) -> str:
         """Who asks."""
-        return dict(self.scope["headers"]).get(b"authorization", b"").decode("latin-1")
+        headers: dict[bytes, bytes] = dict(self.scope["headers"])
+        return headers.get(b"authorization", b"").decode("latin-1")
 
     @property
     def json(self) -> Any:
@@ -125,7 +126,7 @@ def mutant(contract: str) -> Callable[[Behaviour], Behaviour]:
     """The decorated function answers every request, and forwards what it leaves alone."""
 
     def register(behave: Behaviour) -> Behaviour:
-        name = behave.__name__  # type: ignore[attr-defined]
+        name = behave.__name__
         assert name not in _registered, f"there are two mutants {name}"
         _registered[name] = Mutant(name, contract, " ".join((behave.__doc__ or "").split()), behave)
         return behave
@@ -164,9 +165,7 @@ def mutated(app: App, one: Mutant) -> App:
             memory.clear()
         call = _call(app, scope, await _whole(receive), memory)
         answer = await (call.forward() if call.kind == "control" else one.behave(call))
-        answer.headers.setdefault("content-length", "")
-        if call.memory.get("keeps_length") is None:
-            answer.headers["content-length"] = str(len(answer.body))
+        answer.headers["content-length"] = str(len(answer.body))
         headers = [(name.encode(), value.encode("latin-1")) for name, value in answer.headers.items()]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
