@@ -162,13 +162,13 @@ async def default_duration_is_another(call: Call) -> Answer:
     return await call.forward()
 
 
-@mutant("submissions.boundaries")
+@mutant("submissions.where")
 async def wrong_fields_are_refused_at_once(call: Call) -> Answer:
     """A wrong field is 400 where the service makes a task that fails."""
     answer = await call.forward()
     if call.kind == "submit" and answer.status_word and call.json["model"].startswith("wan2.6-t2v"):
         duration = (call.json.get("parameters") or {}).get("duration", 5)
-        if _is_number(duration) and not 2 <= duration <= 15:
+        if not (_is_number(duration) and 2 <= duration <= 15):
             answer.status = 400
             answer.body = b'{"code":"InvalidParameter","message":"duration","request_id":"%d"}' % answer.now_ms
     return answer
