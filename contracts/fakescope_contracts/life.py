@@ -65,7 +65,7 @@ _STEPS_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4, 20
 """How time is let pass for a status to come: each step about as long as all before it, so that no phase is jumped over
 that lasts as long as what was before it."""
 
-_PATIENCE_S = 2.0  # for everything in one example, where time cannot be moved and somebody waits
+_PATIENCE_S = 1.0  # for everything in one example, where time cannot be moved and somebody waits
 
 
 def may_follow(before: str, after: str) -> bool:
@@ -158,14 +158,19 @@ class Lives(RuleBasedStateMachine):
         passed = sum(one.seconds for one in self.talk.history if isinstance(one, Step) and one.account == account)
         return began + timedelta(seconds=round(passed, 3))
 
-    def let_pass(self, seconds: float, account: str = "a") -> bool:
-        """Let time pass; False where it cannot be moved and this example has waited long enough."""
+    def let_pass(self, seconds: float, account: str = "a") -> None:
+        """Let time pass, where that can be ordered; for nothing in particular nobody waits."""
+        if self.has_clock and seconds > 0:
+            self.talk.let_pass(seconds, account)
+
+    def wait_for_it(self, seconds: float, account: str) -> bool:
+        """Let time pass for something to happen; False if this example has waited long enough for real."""
         if not self.has_clock:
-            seconds = min(seconds, 0.2, _PATIENCE_S - self._waited)
-            self._waited += max(seconds, 0)
+            seconds = min(seconds / 5, _PATIENCE_S - self._waited)
+            self._waited += seconds
         if seconds > 0:
             self.talk.let_pass(seconds, account)
-        return self.has_clock or seconds > 0
+        return seconds > 0
 
     def hand_in(self, body: Any, fate: str = "right", *, spec: ModelSpec | None = None, account: str = "a") -> Watched:
         """Submit a body. Raises Broken if that makes no task."""
@@ -202,7 +207,7 @@ class Lives(RuleBasedStateMachine):
         for seconds in _STEPS_S:
             if self.look(task) in statuses:
                 return True
-            if task.status in (*ENDED, "UNKNOWN") or not self.let_pass(seconds, task.account):
+            if task.status in (*ENDED, "UNKNOWN") or not self.wait_for_it(seconds, task.account):
                 return False
         return False
 
