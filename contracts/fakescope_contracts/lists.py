@@ -52,9 +52,10 @@ class Listing(Lives):
     def cancel(self, task: Watched) -> None:
         self.talk.cancel(task.id)
 
-    @initialize(seconds=st.sampled_from([3.0, 0.0, 20.0]))
-    def submit_both(self, seconds: float) -> None:
+    @initialize(seconds=st.sampled_from([3.0, 0.0, 20.0]), size=st.none() | st.integers(1, 7))
+    def submit_both(self, seconds: float, size: int | None) -> None:
         self.submit_some(4, seconds)
+        self.compare(size, 0)
 
     @rule(size=st.none() | st.integers(1, 7), pick=st.integers(0, 12))
     def compare(self, size: int | None, pick: int) -> None:

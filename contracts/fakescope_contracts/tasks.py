@@ -29,6 +29,7 @@ from fakescope_contracts.life import (
 from fakescope_contracts.registry import Draw, contract
 from fakescope_contracts.strategies import broken_bodies, smallest_body
 
+_offs = st.sampled_from([1, -3600, -1, 1800, 3600])
 _WORDS = ("PENDING", "RUNNING", *ENDED)
 _SECOND = timedelta(seconds=1)
 
@@ -199,7 +200,14 @@ class Expiry(Lives):
             status = reply.at("output.task_status")
             reply.hold(status != "UNKNOWN", f"UNKNOWN after {age}", f'{where} != "UNKNOWN"')
 
-    @rule(task=TASKS, off=st.sampled_from([-3600, -1, 1, 1800, 3600]), twice=st.booleans())
+    @initialize(ends=st.booleans(), off=_offs, twice=st.booleans())
+    def live_one(self, ends: bool, off: int, twice: bool) -> None:
+        task = self.hand_in(smallest_body(self.spec))
+        if ends:
+            self.look_until(task, *ENDED)
+        self.look_near_its_end(task, off, twice)
+
+    @rule(task=TASKS, off=_offs, twice=st.booleans())
     def look_near_its_end(self, task: Watched, off: int, twice: bool) -> None:
         now = self.now()
         assert now is not None

@@ -8,9 +8,9 @@ wrong; then write the table anew (`docs/contracts.md` says how). `MUTANTS` has t
 from __future__ import annotations
 
 from fakescope_contracts.mutants import exchange, fields, lanes, life, lists, results
-from fakescope_contracts.mutants.wrapping import Mutant, mutated, registered
+from fakescope_contracts.mutants.wrapping import Answer, Call, Mutant, mutated, registered
 
-__all__ = ["MUTANTS", "Mutant", "exchange", "fields", "lanes", "life", "lists", "mutated", "results"]
+__all__ = ["MUTANTS", "Answer", "Call", "Mutant", "exchange", "fields", "lanes", "life", "lists", "mutated", "results"]
 
 MUTANTS: dict[str, Mutant] = dict(sorted(registered().items()))
 """All of them, by name."""

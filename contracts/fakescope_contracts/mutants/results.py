@@ -138,8 +138,8 @@ def null_results_while_pending(_call: Call, body: Any) -> None:
 
 @edits("poll", "tasks.result")
 def one_result_instead_of_a_list(_call: Call, body: Any) -> None:
-    """A single result is not in a list."""
-    if isinstance(body["output"].get("results"), list) and len(body["output"]["results"]) == 1:
+    """The first picture stands where a list of them should be."""
+    if isinstance(body["output"].get("results"), list):
         body["output"]["results"] = body["output"]["results"][0]
 
 
