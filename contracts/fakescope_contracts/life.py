@@ -31,6 +31,7 @@ __all__ = [
     "makes_tasks",
     "may_follow",
     "only",
+    "seconds_of",
     "waits",
 ]
 
@@ -96,6 +97,12 @@ TASKS: Bundle[Any] = Bundle("tasks")
 waits = st.sampled_from([0.0, 0.02, 1.0, 4.0, 15.0, 60.0, 200.0, 3600.0])
 
 
+def seconds_of(reply: Reply, name: str) -> str:
+    """A time of a task as Python, in seconds since 1970."""
+    written = f'{reply.where("output")}["{name}"]'
+    return f"__import__('datetime').datetime.fromisoformat({written} + '+08:00').timestamp()"
+
+
 def only(reply: Reply, path: str, *keys: str) -> None:
     """Hold that the object at a path has these keys and no other. "" is the whole body."""
     found = reply.at(path) if path else reply.json()
@@ -106,18 +113,26 @@ def only(reply: Reply, path: str, *keys: str) -> None:
 
 @dataclass
 class Watched:
-    """A task and all that was ever seen of it. `fate` is how its body was made: right, or with a mistake."""
+    """A task and all that was ever seen of it. `fate` is how its body was made: right, or with a mistake.
+
+    `made` is the answer to its submission. A claim names the task by that, because another run gives other ids.
+    """
 
     id: str
     account: str
     spec: ModelSpec
     body: Any
-    request_id: Any
+    made: Reply
     submitted: datetime | None
     fate: str = "right"
     status: str = "PENDING"
     canceled: bool = False
     seen: list[tuple[datetime | None, str, Reply]] = field(default_factory=list)
+
+    @property
+    def named(self) -> str:
+        """Its id, as Python."""
+        return f'{self.made.name}.json()["output"]["task_id"]'
 
     def __repr__(self) -> str:
         return f"<{self.spec.name} {self.id[:8]} {self.status}>"
@@ -158,6 +173,12 @@ class Lives(RuleBasedStateMachine):
         passed = sum(one.seconds for one in self.talk.history if isinstance(one, Step) and one.account == account)
         return began + timedelta(seconds=round(passed, 3))
 
+    def now_at_first(self, account: str = "a") -> datetime:
+        """When the example began."""
+        began = self._began[account]
+        assert began is not None
+        return began
+
     def let_pass(self, seconds: float, account: str = "a") -> None:
         """Let time pass, where that can be ordered; for nothing in particular nobody waits."""
         if self.has_clock and seconds > 0:
@@ -187,7 +208,7 @@ class Lives(RuleBasedStateMachine):
 
     def _made(self, reply: Reply, body: Any, fate: str, spec: ModelSpec, account: str) -> Watched:
         task_id = self.talk.task_of(reply)
-        task = Watched(task_id, account, spec, body, reply.at("request_id"), self.now(account), fate)
+        task = Watched(task_id, account, spec, body, reply, self.now(account), fate)
         self.all.append(task)
         return task
 
@@ -196,7 +217,8 @@ class Lives(RuleBasedStateMachine):
         reply = self.talk.poll(task.id, account=task.account, patient=patient)
         now = self.now(task.account)
         status = reply.has_status(200).at("output.task_status")
-        reply.hold(isinstance(status, str), f"output.task_status is {status!r}", f"{reply.where('output.task_status')}")
+        claim = f"isinstance({reply.where('output.task_status')}, str)"
+        reply.hold(isinstance(status, str), f"output.task_status is {status!r}", claim)
         self.judge(task, reply, now)
         task.status = str(status)
         task.seen.append((now, task.status, reply))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import strategies as st
@@ -10,7 +10,7 @@ from hypothesis.stateful import initialize, rule
 
 from fakescope.catalog.spec import ModelSpec
 from fakescope_contracts.conversation import ABSENT, Conversation, Reply
-from fakescope_contracts.life import DAY, TASKS, ZONE, Lives, Watched, instant, makes_tasks
+from fakescope_contracts.life import DAY, TASKS, ZONE, Lives, Watched, instant, makes_tasks, seconds_of
 from fakescope_contracts.registry import contract
 from fakescope_contracts.strategies import smallest_body
 
@@ -63,46 +63,47 @@ class Listing(Lives):
         fetched = {task.id: self.talk.poll(task.id) for task in self.all}
         there = {id: reply for id, reply in fetched.items() if reply.at("output.task_status") != "UNKNOWN"}
         kept = [task for task in self.all if task.id in there]
-        rows, reply = self.rows({}, [task.id for task in kept])
+        rows, reply = self.rows({}, kept)
         for row in rows:
             task = next(task for task in self.all if task.id == row["task_id"])
             self.same(task, row, there[task.id], reply)
         for by in _FILTERS if kept else ():
             self.rows(*self.filtered(by, kept[pick % len(kept)], kept, there))
-        self.pages(size, [row["task_id"] for row in rows])
+        self.pages(size, reply, [row["task_id"] for row in rows])
 
     def filtered(
         self, by: str, chosen: Watched, there: list[Watched], fetched: dict[str, Reply]
-    ) -> tuple[dict[str, Any], list[str]]:
+    ) -> tuple[dict[str, Any], list[Watched]]:
         """A query, and the tasks that it is to find."""
         if by == "status":
             word = fetched[chosen.id].at("output.task_status")
-            return {by: word}, [task.id for task in there if fetched[task.id].at("output.task_status") == word]
+            return {by: word}, [task for task in there if fetched[task.id].at("output.task_status") == word]
         if by == "model_name":
-            return {by: chosen.spec.name}, [task.id for task in there if task.spec.name == chosen.spec.name]
+            return {by: chosen.spec.name}, [task for task in there if task.spec.name == chosen.spec.name]
         if by == "task_id":
-            return {by: chosen.id}, [chosen.id]
-        times = [(task.submitted, task.id) for task in there if task.submitted]
-        cut = next(at for at, id in times if id == chosen.id).replace(microsecond=0) + _SECOND
+            return {by: chosen.id}, [chosen]
+        times = [(task.submitted, task) for task in there if task.submitted]
+        cut = next(at for at, task in times if task is chosen).replace(microsecond=0) + _SECOND
         if any(cut <= at <= cut + _SECOND for at, _ in times):
-            return {}, [task.id for task in there]  # which side that is on is nobody's promise
+            return {}, there  # which side that is on is nobody's promise
         written = cut.astimezone(ZONE).strftime("%Y%m%d%H%M%S")
         if by == "start_time":
-            return {by: written}, [id for at, id in times if at > cut]
-        return {by: written}, [id for at, id in times if cut - DAY < at < cut]
+            return {by: written}, [task for at, task in times if at > cut]
+        return {by: written}, [task for at, task in times if cut - DAY < at < cut]
 
-    def rows(self, query: dict[str, Any], ids: list[str]) -> tuple[list[dict[str, Any]], Reply]:
+    def rows(self, query: dict[str, Any], wanted: list[Watched]) -> tuple[list[dict[str, Any]], Reply]:
         """Everything on one page, which is to have these tasks."""
         reply = self.talk.list({**query, "page_size": _WHOLE}).has_status(200)
         data, where = reply.at("data"), f"[row['task_id'] for row in {reply.where('data')}]"
         whole = isinstance(data, list) and all(isinstance(row, dict) and "task_id" in row for row in data)
         reply.hold(whole, f"data is {data!r:.200}", f"{where} is not None")
         found = [row["task_id"] for row in data]
-        came = f"the list by {query or 'nothing'} has {len(found)} tasks instead of {len(ids)}"
-        reply.hold(sorted(found) == sorted(ids), came, f"sorted({where}) == {sorted(ids)!r}")
+        came = f"the list by {query or 'nothing'} has {len(found)} tasks instead of {len(wanted)}"
+        kept = sorted(found) == sorted(task.id for task in wanted)
+        reply.hold(kept, came, f"sorted({where}) == sorted([{', '.join(task.named for task in wanted)}])")
         return data, reply
 
-    def pages(self, size: int | None, listed: list[str]) -> None:
+    def pages(self, size: int | None, whole: Reply, listed: list[str]) -> None:
         """The pages of a size, put together, are the list on one page."""
         asked = {} if size is None else {"page_size": size}
         size = size or _DEFAULT_PAGE
@@ -113,8 +114,10 @@ class Listing(Lives):
             reply.has("page_no", page_no).has("page_size", size)
             rows = reply.at("data")
             shown = [row.get("task_id") for row in rows] if isinstance(rows, list) else []
-            expected = listed[(page_no - 1) * size : page_no * size]
-            claim = f"[row['task_id'] for row in {reply.name}.json()['data']] == {expected!r}"
+            first_row, last_row = (page_no - 1) * size, page_no * size
+            expected = listed[first_row:last_row]
+            here, there = (f"[row['task_id'] for row in {one.name}.json()['data']]" for one in (reply, whole))
+            claim = f"{here} == {there}[{first_row}:{last_row}]"
             came = (
                 f"page {page_no} of {size} has {len(shown)} rows, not the {len(expected)} that stand there in the whole"
             )
@@ -122,25 +125,19 @@ class Listing(Lives):
 
     def same(self, task: Watched, row: dict[str, Any], fetched: Reply, reply: Reply) -> None:
         """A row says what a query says."""
-        where = f"next(row for row in {reply.name}.json()['data'] if row['task_id'] == {task.id!r})"
+        where = f"next(row for row in {reply.name}.json()['data'] if row['task_id'] == {task.named})"
 
-        def says(key: str, wanted: Any) -> None:
+        def says(key: str, wanted: Any, named: str) -> None:
             found = row.get(key, ABSENT)
             kept = type(found) is type(wanted) and found == wanted
-            reply.hold(
-                kept, f"{key} of a row is {found!r} instead of {wanted!r}", f"{where}.get({key!r}) == {wanted!r}"
-            )
+            reply.hold(kept, f"{key} of a row is {found!r} instead of {wanted!r}", f"{where}.get({key!r}) == {named}")
 
-        says("status", fetched.at("output.task_status"))
-        says("model_name", task.spec.name)
-        says("request_id", task.request_id)
+        says("status", fetched.at("output.task_status"), fetched.where("output.task_status"))
+        says("model_name", task.spec.name, repr(task.spec.name))
+        says("request_id", task.made.at("request_id"), task.made.where("request_id"))
         for key, name in _SAME.items():
             written = instant(fetched.at(f"output.{name}"))
             if written is not None:
-                says(key, milliseconds(written))
+                says(key, round(written.timestamp() * 1000), f"round({seconds_of(fetched, name)} * 1000)")
         for key in ("output", "usage", "results", "video_url"):
             reply.hold(key not in row, f"a row has {key}", f"{key!r} not in {where}")
-
-
-def milliseconds(at: datetime) -> int:
-    return round(at.timestamp() * 1000)

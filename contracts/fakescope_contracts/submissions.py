@@ -5,6 +5,7 @@ A body has its mistakes from the catalogue's data, and so have the codes that ar
 
 from __future__ import annotations
 
+import re
 from itertools import chain
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from fakescope.catalog.rules import Reference
 from fakescope.catalog.spec import ModelSpec
-from fakescope_contracts.conversation import Conversation, Reply
+from fakescope_contracts.conversation import Conversation, Reply, UndecidedError
 from fakescope_contracts.registry import Draw, contract
 from fakescope_contracts.strategies import (
     BrokenBody,
@@ -110,6 +111,26 @@ def a_broken_rule_shows_where_it_is_looked_at(talk: Conversation, spec: ModelSpe
         reply.has_status(400)
     else:
         talk.ended(talk.task_of(reply)).has("output.task_status", "FAILED")
+
+
+@contract(
+    "submissions.words",
+    "A refusal has the very words that were seen for this rule of this model",
+    basis="seen",
+    per="model",
+)
+def refusals_have_the_words_that_were_seen(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
+    broken = draw(broken_bodies(spec, _reference(talk, spec)))
+    expected = refusal_of(talk.catalog, spec, broken)
+    if expected.basis != "seen":
+        raise UndecidedError("no words were seen for the rule that is broken")
+    reply, path = talk.submit(spec, broken.body), "message"
+    if reply.status_code == 200:
+        reply, path = talk.ended(talk.task_of(reply)), "output.message"
+    text = reply.at(path)
+    kept = isinstance(text, str) and re.fullmatch(expected.message, text, re.DOTALL) is not None
+    claim = f"re.fullmatch({expected.message!r}, {reply.where(path)}, re.DOTALL)"
+    reply.hold(kept, f"{path} is {text!r}", claim)
 
 
 @contract(

@@ -17,13 +17,13 @@ from fakescope_contracts.life import (
     REFUSED,
     TASKS,
     TIMES,
-    ZONE,
     Lives,
     Watched,
     instant,
     makes_tasks,
     may_follow,
     only,
+    seconds_of,
     waits,
 )
 from fakescope_contracts.registry import Draw, contract
@@ -32,6 +32,11 @@ from fakescope_contracts.strategies import broken_bodies, smallest_body
 _offs = st.sampled_from([1, -3600, -1, 1800, 3600])
 _WORDS = ("PENDING", "RUNNING", *ENDED)
 _SECOND = timedelta(seconds=1)
+_STORY = (
+    ("scheduled_time", ("PENDING",), ("RUNNING", "POST-PROCESSING", "SUCCEEDED")),
+    ("end_time", ("PENDING", "PRE-PROCESSING", "RUNNING", "POST-PROCESSING"), ENDED),
+)
+"""A time of a task, the statuses that it has before it, and those that it has after it."""
 
 
 # -- identifiers
@@ -51,7 +56,7 @@ class Identifiers(Lives):
 
     def judge(self, task: Watched, reply: Reply, now: datetime | None) -> None:
         del now
-        reply.has("output.task_id", task.id)
+        has_its_id(reply, task)
         self.is_fresh(reply)
 
     def is_fresh(self, reply: Reply) -> None:
@@ -62,20 +67,30 @@ class Identifiers(Lives):
         reply.hold(
             earlier == reply.name, f"request_id {found} came twice", f'{where} != {earlier}.json()["request_id"]'
         )
-        is_a_task = any(found == task.id for task in self.all)
-        reply.hold(not is_a_task, f"request_id {found} is the id of a task", f"{where} != {found!r}")
+        for task in self.all:
+            came = f"request_id {found} is the id of a task"
+            reply.hold(found != task.id, came, f"{where} != {task.named}")
 
     def hand_in(self, body: Any, fate: str = "right", *, spec: ModelSpec | None = None, account: str = "a") -> Watched:
-        known = [task.id for task in self.all]
+        known = [*self.all]
         task = super().hand_in(body, fate, spec=spec, account=account)
-        twice = task.id in known
-        self.talk.hold(not twice, f"task_id {task.id} was given before", f"{task.id!r} not in {known!r}")
+        for one in known:
+            came = f"task_id {task.id} was given before"
+            task.made.hold(one.id != task.id, came, f"{task.named} != {one.named}")
         return task
 
 
-def is_unknown(reply: Reply, task_id: str) -> None:
-    """The answer about a task that there is not, or not any more, or not for who asks."""
-    reply.has_status(200).has("output.task_status", "UNKNOWN").has("output.task_id", task_id)
+def has_its_id(reply: Reply, task: Watched) -> None:
+    """An answer about a task repeats its id as it was given."""
+    found = reply.at("output.task_id")
+    came = f"output.task_id is {found!r}"
+    reply.hold(found == task.id, came, f"{reply.where('output.task_id')} == {task.named}")
+
+
+def is_unknown(reply: Reply, task: Watched) -> None:
+    """The answer about a task that there is not any more, or not for who asks."""
+    reply.has_status(200).has("output.task_status", "UNKNOWN")
+    has_its_id(reply, task)
     only(reply, "output", "task_id", "task_status")
     only(reply, "", "output", "request_id")
 
@@ -194,7 +209,7 @@ class Expiry(Lives):
         assert task.submitted is not None
         age = now - task.submitted
         if age >= DAY + _SECOND:  # at the second itself either will do
-            is_unknown(reply, task.id)
+            is_unknown(reply, task)
         elif age <= DAY - _SECOND:
             where = reply.where("output.task_status")
             status = reply.at("output.task_status")
@@ -280,30 +295,25 @@ class Times(Lives):
 
     def agree(self, task: Watched, reply: Reply, status: Any, found: dict[str, datetime], now: datetime) -> None:
         """The times tell the story that was seen."""
-        if task.submitted is not None and "submit_time" in found:
-            off = abs(found["submit_time"] - task.submitted)
-            came = f"submit_time is {found['submit_time']}, and it was {task.submitted}"
-            reply.hold(off <= _SECOND, came, self.before(reply, "submit_time", task.submitted + _SECOND))
-        started, ended = found.get("scheduled_time"), found.get("end_time")
+        submitted = task.submitted
+        assert submitted is not None
+        if "submit_time" in found:
+            off = abs(found["submit_time"] - submitted)
+            came = f"submit_time is {found['submit_time']}, and it was {submitted}"
+            earlier = (submitted - self.now_at_first(task.account)).total_seconds()
+            today = f"__import__('time').time() - {earlier}"
+            reply.hold(off <= _SECOND, came, f"abs({seconds_of(reply, 'submit_time')} - ({today})) < 60")
+        began = seconds_of(reply, "submit_time")
         for at, seen in [*((at, seen) for at, seen, _ in task.seen), (now, status)]:
             assert at is not None
-            if started is not None and seen == "PENDING":
-                came = f"PENDING at {at}, though it began at {started}"
-                reply.hold(started >= at, came, f"not {self.before(reply, 'scheduled_time', at)}")
-            if started is not None and seen == "RUNNING":
-                came = f"RUNNING at {at}, though it began at {started}"
-                reply.hold(started <= at, came, self.before(reply, "scheduled_time", at))
-            if ended is not None and seen in ("PENDING", "RUNNING"):
-                came = f"{seen} at {at}, though it ended at {ended}"
-                reply.hold(ended >= at, came, f"not {self.before(reply, 'end_time', at)}")
-            if ended is not None and seen in ENDED:
-                came = f"{seen} at {at}, though it ended at {ended}"
-                reply.hold(ended <= at, came, self.before(reply, "end_time", at))
-
-    def before(self, reply: Reply, name: str, at: datetime) -> str:
-        """A claim that a time is not after an instant, in the vendor's zone: such texts are ordered as their times."""
-        written = at.astimezone(ZONE).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-        return f"{reply.where(f'output.{name}')} <= {written!r}"
+            passed = (at - submitted).total_seconds()
+            for name, before, after in _STORY:
+                when = found.get(name)
+                came = f"{seen} at {at}, and {name} is {when}"
+                if when is not None and seen in before:
+                    reply.hold(when >= at, came, f"{seconds_of(reply, name)} - {began} > {passed} - 0.001")
+                if when is not None and seen in after:
+                    reply.hold(when <= at, came, f"{seconds_of(reply, name)} - {began} < {passed} + 0.001")
 
     @rule(task=TASKS)
     def follow(self, task: Watched) -> None:
@@ -399,7 +409,7 @@ class Isolation(Lives):
 
     @rule(task=TASKS)
     def spy(self, task: Watched) -> None:
-        is_unknown(self.talk.poll(task.id, account=other(task)), task.id)
+        is_unknown(self.talk.poll(task.id, account=other(task)), task)
 
     @rule(task=TASKS)
     def meddle(self, task: Watched) -> None:
@@ -412,12 +422,12 @@ class Isolation(Lives):
         reply = self.talk.list({"page_size": 50}, account=other(task))
         if reply.status_code != 200:
             return  # who lists nothing shows nothing
-        theirs = [one.id for one in self.all if one.account == task.account]
+        theirs = {one.id: one for one in self.all if one.account == task.account}
         rows = reply.at("data")
-        shown = [str(row.get("task_id")) for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-        seen = sorted(set(shown) & set(theirs))
-        claim = f'not {{row["task_id"] for row in {reply.name}.json()["data"]}} & set({theirs!r})'
-        reply.hold(not seen, f"another's tasks are listed: {seen}", claim)
+        shown = [row.get("task_id") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+        for one in (theirs[id] for id in shown if id in theirs):
+            claim = f'{one.named} not in [row["task_id"] for row in {reply.name}.json()["data"]]'
+            reply.hold(False, f"another's task is listed: {one.id}", claim)
 
 
 def other(task: Watched) -> str:
