@@ -49,7 +49,9 @@ def judge_naive(catalog: Catalog) -> Findings:
     specs = [spec for spec in catalog.specs() if spec.name == MODEL]
     with closing(AsgiTarget(naive, name="the naive fake", abilities={"free", "accounts"})) as target:
         todo = trials(all_contracts(), target, specs, PLAN)
-        return Findings(target, "http://127.0.0.1:8900", PLAN.seed, [try_out(one, target, catalog, PLAN) for one in todo])
+        return Findings(
+            target, "http://127.0.0.1:8900", PLAN.seed, [try_out(one, target, catalog, PLAN) for one in todo]
+        )
 
 
 def of_naive(findings: Findings) -> str:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from time import process_time
 
 import pytest
 
 from fakescope import Settings, create_app
 from fakescope.catalog import Catalog
+from fakescope_contracts import ends, limits, lists, tasks
 from fakescope_contracts.mutants import MUTANTS, Answer, Call, Mutant, mutated
 from fakescope_contracts.registry import Contract, contract_of
+from fakescope_contracts.reproduce import Case, as_pytest
 from fakescope_contracts.runner import Plan, Verdict, trials, try_out
-from fakescope_contracts.target import AsgiTarget
+from fakescope_contracts.target import App, AsgiTarget
 
 MODELS = ("wan2.6-t2v", "wan2.2-t2i-flash")
 """A film, whose wrong fields show in its task, and pictures, which are counted."""
@@ -22,33 +24,28 @@ ROUNDS = (10, 100)
 """Most mutants are noticed in the first few examples; the others have more of them."""
 
 
+ABOUT_TASKS = [one.id for module in (tasks, ends, lists, limits) for one in vars(module).values()
+               if isinstance(one, Contract)]  # fmt: skip
+
+
 @pytest.fixture
-def served(catalog: Catalog) -> Iterator[Callable[[Mutant], AsgiTarget]]:
-    """A simulator at the vendor's pace, wrong in that way."""
-    with closing(_Targets()) as targets:
-
-        def serve(mutant: Mutant) -> AsgiTarget:
-            return targets.keep(AsgiTarget(mutated(create_app(Settings(seed=1, speed=1), catalog=catalog), mutant)))
-
-        yield serve
+def server(catalog: Catalog) -> Callable[[], App]:
+    """A simulator at the vendor's pace."""
+    return lambda: create_app(Settings(seed=1, speed=1), catalog=catalog)
 
 
-class _Targets:
-    def __init__(self) -> None:
-        self._kept: list[AsgiTarget] = []
-
-    def keep(self, target: AsgiTarget) -> AsgiTarget:
-        self._kept.append(target)
-        return target
-
-    def close(self) -> None:
-        for target in self._kept:
-            target.close()
+@pytest.fixture
+def served(server: Callable[[], App]) -> Iterator[Callable[[Mutant], AsgiTarget]]:
+    """One that is wrong in that way."""
+    with ExitStack() as stack:
+        yield lambda mutant: stack.enter_context(closing(AsgiTarget(mutated(server(), mutant))))
 
 
-def verdicts(contract: Contract, target: AsgiTarget, catalog: Catalog, examples: int) -> Iterator[Verdict]:
+def verdicts(
+    contract: Contract, target: AsgiTarget, catalog: Catalog, examples: int, *, shrink: bool = False
+) -> Iterator[Verdict]:
     specs = [spec for name in MODELS if (spec := catalog.find(name)) is not None]
-    plan = Plan(examples, shrink=False)
+    plan = Plan(examples, shrink=shrink)
     for trial in trials([contract], target, specs, plan):
         yield try_out(trial, target, catalog, plan)
 
@@ -81,10 +78,21 @@ def test_there_are_mutants_of_every_kind() -> None:
     assert len({mutant.does for mutant in MUTANTS.values()}) == len(MUTANTS)
 
 
-def test_every_contract_about_tasks_notices_a_mutant() -> None:
-    from fakescope_contracts import ends, limits, lists, tasks
+@pytest.mark.parametrize("contract", ABOUT_TASKS)
+def test_example_of_a_contract_about_tasks_can_be_run_again(
+    contract: str,
+    served: Callable[[Mutant], AsgiTarget],
+    server: Callable[[], App],
+    catalog: Catalog,
+    run_reproducer: Callable[[str, App], None],
+) -> None:
+    """It fails at the wrong server, and passes at the right one: here are no ids and no times of the first run."""
+    mutant = next(mutant for mutant in MUTANTS.values() if mutant.contract == contract)
+    target = served(mutant)
+    found = verdicts(contract_of(contract), target, catalog, 100, shrink=True)
+    broken = next(one.broken for one in found if one.broken is not None)
+    source = as_pytest(Case(contract, "promised", broken, abilities=target.abilities))
 
-    modules = (tasks, ends, lists, limits)
-    ids = {one.id for module in modules for one in vars(module).values() if isinstance(one, Contract)}
-
-    assert ids - {mutant.contract for mutant in MUTANTS.values()} == set()
+    with pytest.raises(Exception):  # noqa: B017, PT011 - what a claim meets in a wrong answer may be of any kind
+        run_reproducer(source, mutated(server(), mutant))
+    run_reproducer(source, server())

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
+from fakescope_contracts.target import App
+
 __all__ = ["Answer", "Call", "Mutant", "edits", "mutant", "mutated", "registered", "tables_in"]
 
 Scope = MutableMapping[str, Any]
-App = Callable[[Scope, Any, Any], Awaitable[None]]
 TASKS = "/api/v1/tasks"
 
 
