@@ -20,6 +20,7 @@ __all__ = ["Case", "as_curl", "as_pytest"]
 
 _BASE = "http://127.0.0.1:8900"
 _SHORTEST_ID = 8
+_BEHIND_HOST = "//"  # where a link is followed: of its address what comes after the host
 _RUN = re.compile(rb"(.)\1{63,}", re.DOTALL)
 
 
@@ -86,8 +87,7 @@ def _curl(said: _Said) -> Iterator[str]:
     yield f"r{said.number}=$({command})"
     yield f"printf '%s\\n' \"$r{said.number}\""
     for name, path in said.gives.items():
-        keys = "".join(f"[{json.dumps(key)}]" for key in path)
-        script = quote(f"import json, sys; print(json.load(sys.stdin){keys})")
+        script = quote(f"import json, sys; print(json.load(sys.stdin){_reached(path)})")
         yield f"{name}=$(printf '%s' \"$r{said.number}\" | python3 -c {script})"
 
 
@@ -174,7 +174,7 @@ def _python(said: _Said) -> Iterator[str]:
     given += [f"content={_built(request.body, said.uses)}"] if request.body else []
     yield f"r{said.number} = http.request({', '.join(given)})"
     for name, path in said.gives.items():
-        yield f"{name} = r{said.number}.json()" + "".join(f"[{json.dumps(key)}]" for key in path)
+        yield f"{name} = r{said.number}.json(){_reached(path)}"
 
 
 def _python_control(method: str, what: str, account: str, order: Any = None) -> str:
@@ -235,11 +235,18 @@ def _leaves(body: bytes) -> list[tuple[tuple[str | int, ...], str]]:
         path, value = waiting.pop()
         if isinstance(value, str) and len(value) >= _SHORTEST_ID:
             found.append((path, value))
+            if value.startswith(("http://", "https://")) and value.count("/") > 2:
+                found.append(((*path, _BEHIND_HOST), value.split("/", 3)[3]))
         elif isinstance(value, dict):
             waiting += [((*path, key), one) for key, one in value.items()]
         elif isinstance(value, list):
             waiting += [((*path, n), one) for n, one in enumerate(value)]
     return sorted(found, key=lambda leaf: (len(leaf[0]), str(leaf[0])))
+
+
+def _reached(path: tuple[str | int, ...]) -> str:
+    """That place in an answer, as Python."""
+    return "".join('.split("/", 3)[3]' if key == _BEHIND_HOST else f"[{json.dumps(key)}]" for key in path)
 
 
 def _accounts(case: Case) -> list[str]:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any, NamedTuple
 
-import httpx
 import pytest
 
 from fakescope import Settings, create_app
@@ -20,7 +19,7 @@ from fakescope_contracts import exchanges, payloads, queries, submissions
 from fakescope_contracts.registry import Contract, contract_of
 from fakescope_contracts.reproduce import Case, as_pytest
 from fakescope_contracts.runner import Plan, trials, try_out
-from fakescope_contracts.target import AsgiTarget, Request
+from fakescope_contracts.target import AsgiTarget
 
 MODULES = (exchanges, payloads, queries, submissions)
 CONTRACTS = {one.id: one for module in MODULES for one in vars(module).values() if isinstance(one, Contract)}
@@ -202,39 +201,6 @@ def server(**differs: Any) -> Any:
     return create_app(Settings(**{"seed": 1, **differs}))
 
 
-def in_process(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the client of a reproducer speak to an application instead of an address."""
-
-    class Client:
-        def __init__(self, **_: Any) -> None:
-            self._target = AsgiTarget(app, abilities=())
-
-        def __enter__(self) -> Client:
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            self._target.close()
-
-        def request(
-            self, method: str, url: str, headers: Any = (), content: bytes = b"", json: Any = None
-        ) -> httpx.Response:
-            body = content if json is None else httpx.Request("POST", url, json=json).content
-            pairs = tuple(headers.items() if isinstance(headers, dict) else headers)
-            answer = self._target.send(Request(method, url.removeprefix("http://127.0.0.1:8900"), pairs, body), None)
-            request = httpx.Request(method, url)
-            return httpx.Response(answer.status, headers=answer.headers, content=answer.body, request=request)
-
-    monkeypatch.setattr(httpx, "Client", Client)
-
-
-def run_test(source: str) -> None:
-    """Run the one test that is in this text."""
-    module: dict[str, Any] = {}
-    exec(compile(source, "reproducer.py", "exec"), module)
-    (test,) = [value for name, value in module.items() if name.startswith("test_")]
-    test()
-
-
 @pytest.fixture
 def broken(catalog: Catalog) -> Callable[[str], Case]:
     def found(id: str) -> Case:
@@ -255,17 +221,15 @@ def broken(catalog: Catalog) -> Callable[[str], Case]:
 
 @pytest.mark.parametrize("id", CONTRACTS)
 def test_a_contract_finds_a_server_that_breaks_it_and_shows_how(
-    id: str, broken: Callable[[str], Case], monkeypatch: pytest.MonkeyPatch
+    id: str, broken: Callable[[str], Case], run_reproducer: Callable[[str, Any], None]
 ) -> None:
     case = broken(id)
 
     source = as_pytest(case)
 
-    in_process(wrong(server(), BREAKS[id]), monkeypatch)
     with pytest.raises((AssertionError, TypeError, AttributeError, ValueError)):
-        run_test(source)
-    in_process(server(), monkeypatch)
-    run_test(source)
+        run_reproducer(source, wrong(server(), BREAKS[id]))
+    run_reproducer(source, server())
 
 
 def test_every_contract_about_exchanges_has_a_server_that_breaks_it() -> None:
