@@ -1,0 +1,216 @@
+"""What one example says to a target, and what came: remembered, so that a broken promise can be shown and repeated."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple, NoReturn
+from urllib.parse import quote, urlencode
+
+import orjson
+
+from fakescope.catalog import Catalog
+from fakescope.catalog.spec import ModelSpec
+from fakescope_contracts.target import Request, Response, Target
+
+__all__ = ["ABSENT", "Broken", "Conversation", "Exchange", "Reply", "Step"]
+
+ABSENT: Any = type("Absent", (), {"__repr__": lambda _: "nothing", "__bool__": lambda _: False})()
+"""What is found where nothing is."""
+
+_PATIENCE = 10
+"""How often a request is sent again that was refused for its rate."""
+
+
+class Step(NamedTuple):
+    """Time that passed, for an account."""
+
+    seconds: float
+    account: str
+
+
+class Exchange(NamedTuple):
+    """A request without its key, whose it was (None: nobody's), and the response."""
+
+    request: Request
+    account: str | None
+    response: Response
+
+
+class Broken(AssertionError):  # noqa: N818 - a verdict, not an error
+    """A promise was not kept: which, what came instead, and everything that was said before.
+
+    `claim` is a Python expression over `r1`, `r2`, … (the answers in their order, as httpx shows them) that is true if
+    the promise is kept.
+    """
+
+    def __init__(self, came: str, claim: str, history: tuple[Exchange | Step, ...]) -> None:
+        super().__init__(came)
+        self.came, self.claim, self.history = came, claim, history
+
+
+class Reply:
+    """An answer, with the names that httpx has: so a claim about it can be run by anybody. `name` is `r1`, `r2`, …"""
+
+    __slots__ = ("_json", "_talk", "content", "headers", "name", "status_code")
+
+    def __init__(self, talk: Conversation, number: int, response: Response) -> None:
+        self._talk, self.name = talk, f"r{number}"
+        self.status_code, self.content = response.status, response.body
+        self.headers = dict(reversed(response.headers))  # of several the first
+        self._json: Any = None
+
+    def json(self) -> Any:
+        """The body as JSON. Breaks the promise that it is."""
+        if self._json is None:
+            try:
+                self._json = orjson.loads(self.content)
+            except ValueError:
+                self._talk.fail(f"the body is not JSON: {_short(self.content)}", f"{self.name}.json() is not None")
+        return self._json
+
+    def at(self, path: str) -> Any:
+        """What the body has at a path such as `output.task_status`, or ABSENT."""
+        found = self.json()
+        for key in path.split("."):
+            if not isinstance(found, dict) or key not in found:
+                return ABSENT
+            found = found[key]
+        return found
+
+    def where(self, path: str) -> str:
+        """That path as Python, with None for what is not there."""
+        *outer, last = path.split(".")
+        inner = "".join(f'.get("{key}", {{}})' for key in outer)
+        return f'{self.name}.json(){inner}.get("{last}")'
+
+    # -- promises
+
+    def has_status(self, *statuses: int) -> Reply:
+        """The HTTP status is one of these."""
+        claim = f"{self.name}.status_code {_among(statuses)}"
+        return self.hold(self.status_code in statuses, f"HTTP {self.status_code}: {_short(self.content)}", claim)
+
+    def has(self, path: str, *values: Any) -> Reply:
+        """The body has one of these values at a path."""
+        found = self.at(path)
+        claim = f"{self.where(path)} {_among(values)}"
+        kept = any(type(found) is type(value) and found == value for value in values)
+        return self.hold(kept, f"{path} is {_short(found)}", claim)
+
+    def lacks(self, *paths: str) -> Reply:
+        """The body has nothing at these paths, not even null."""
+        for path in paths:
+            *outer, last = path.split(".")
+            owner = self.where(".".join(outer)) if outer else f"{self.name}.json()"
+            claim = f'"{last}" not in ({owner} or {{}})'
+            self.hold(self.at(path) is ABSENT, f"{path} is {_short(self.at(path))}", claim)
+        return self
+
+    def hold(self, kept: bool, came: str, claim: str) -> Reply:
+        """Go on if the promise is kept. Raises Broken."""
+        if not kept:
+            self._talk.fail(came, claim)
+        return self
+
+
+class Conversation:
+    """One example's talk with a target. `spec` is the model that it is about, and decides on the region."""
+
+    def __init__(self, target: Target, catalog: Catalog, spec: ModelSpec | None = None) -> None:
+        self.target, self.catalog, self.spec = target, catalog, spec
+        self.history: list[Exchange | Step] = []
+        self._answers = 0
+        self._host: tuple[tuple[str, str], ...] = ()
+        if spec is not None and target.region not in spec.regions and "regions" in target.abilities:
+            self._host = (("Host", catalog.service.regions[spec.regions[0]].host),)
+
+    # -- saying
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = b"",
+        headers: Mapping[str, str] | None = None,
+        account: str | None = "a",
+        patient: bool = True,
+    ) -> Reply:
+        """One exchange; a body that is not bytes is sent as JSON. With `patient`, one that was refused for its rate is
+        sent again after a second, and only the last answer counts.
+        """
+        given = dict(headers or {})
+        if not isinstance(body, bytes):
+            body = json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")
+            given.setdefault("Content-Type", "application/json")
+        request = Request(method, path, (*given.items(), *self._host), body)
+        response = self.target.send(request, account)
+        for _ in range(_PATIENCE if patient else 0):
+            if response.status != 429 or b"Throttling.RateQuota" not in response.body:
+                break
+            self.let_pass(1, account or "a")
+            response = self.target.send(request, account)
+        self.history.append(Exchange(request, account, response))
+        self._answers += 1
+        return Reply(self, self._answers, response)
+
+    def submit(
+        self, spec: ModelSpec, body: Any, *, account: str | None = "a", headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        """Hand in a body at the model's endpoint, in its way: at once or as a task. A header that is "" is left out."""
+        given = {"Content-Type": "application/json", "X-DashScope-OssResourceResolve": "enable"}
+        if spec.mode != "sync":
+            given["X-DashScope-Async"] = "enable"
+        given = {name: value for name, value in (given | dict(headers or {})).items() if value}
+        return self.send("POST", spec.path, body=body, headers=given, account=account)
+
+    def task_of(self, reply: Reply) -> str:
+        """The id of the task that a submission made. Raises Broken if it made none."""
+        task_id = reply.has_status(200).has("output.task_status", "PENDING").at("output.task_id")
+        reply.hold(
+            isinstance(task_id, str) and bool(task_id),
+            f"output.task_id is {_short(task_id)}",
+            f"isinstance({reply.where('output.task_id')}, str)",
+        )
+        return str(task_id)
+
+    def poll(self, task_id: str, *, account: str | None = "a", patient: bool = True) -> Reply:
+        return self.send("GET", f"/api/v1/tasks/{quote(task_id, safe='')}", account=account, patient=patient)
+
+    def cancel(self, task_id: str, *, account: str | None = "a", patient: bool = True) -> Reply:
+        return self.send("POST", f"/api/v1/tasks/{quote(task_id, safe='')}/cancel", account=account, patient=patient)
+
+    def list(self, *, account: str | None = "a", patient: bool = True, **query: Any) -> Reply:
+        """A page of the list; the query is made of what is given."""
+        return self.send(
+            "GET", "/api/v1/tasks/" + (f"?{urlencode(query)}" if query else ""), account=account, patient=patient
+        )
+
+    def let_pass(self, seconds: float, account: str = "a") -> None:
+        """Let time pass for an account: on its clock, or for real where that cannot be moved."""
+        self.target.advance(seconds, account)
+        self.history.append(Step(seconds, account))
+
+    def now(self, account: str = "a") -> datetime | None:
+        return self.target.now(account)
+
+    # -- judging
+
+    def hold(self, kept: bool, came: str, claim: str) -> None:
+        """Go on if the promise is kept. Raises Broken with what came and the claim that fails (see Broken)."""
+        if not kept:
+            self.fail(came, claim)
+
+    def fail(self, came: str, claim: str) -> NoReturn:
+        raise Broken(came, claim, tuple(self.history))
+
+
+def _among(values: tuple[Any, ...]) -> str:
+    return f"== {values[0]!r}" if len(values) == 1 else f"in {values!r}"
+
+
+def _short(value: Any) -> str:
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else repr(value)
+    return text if len(text) <= 300 else f"{text[:300]}…"
