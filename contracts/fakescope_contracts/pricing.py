@@ -98,8 +98,9 @@ def _given(body: object, path: str) -> Any:
 
 
 def _most_results(spec: ModelSpec, body: object) -> Decimal | None:
-    counts = [_most_number(spec, of, body) if isinstance(of, str) else of for of in _cases(spec, "results")]
-    return Decimal(max(counts)) if counts and None not in counts else None  # type: ignore[type-var]
+    counts = [_most_number(spec, of, body) if isinstance(of, str) else int(of) for of in _cases(spec, "results")]
+    sure = [count for count in counts if count is not None]
+    return Decimal(max(sure)) if sure and len(sure) == len(counts) else None
 
 
 def _cases(spec: ModelSpec, what: str) -> list[Any]:
@@ -145,7 +146,8 @@ def _most_made(spec: ModelSpec, body: object) -> Decimal | None:
         files = of if isinstance(of, tuple) else ()
         lengths += [] if files else [Decimal(of)]
         lengths += [_longest(_seconds_of(spec, path)) for path in files]
-    return max(lengths) if lengths and None not in lengths else None  # type: ignore[type-var]
+    sure = [length for length in lengths if length is not None]
+    return max(sure) if sure and len(sure) == len(lengths) else None
 
 
 def _most_given(spec: ModelSpec, body: object) -> Decimal | None:
