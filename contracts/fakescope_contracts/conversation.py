@@ -14,13 +14,24 @@ from fakescope.catalog import Catalog
 from fakescope.catalog.spec import ModelSpec
 from fakescope_contracts.target import Request, Response, Target
 
-__all__ = ["ABSENT", "Broken", "Conversation", "Exchange", "Reply", "Step"]
+__all__ = ["ABSENT", "NO_TASK", "Broken", "Conversation", "Exchange", "Reply", "Step", "UndecidedError"]
 
 ABSENT: Any = type("Absent", (), {"__repr__": lambda _: "nothing", "__bool__": lambda _: False})()
 """What is found where nothing is."""
 
+NO_TASK = "00000000-0000-4000-8000-000000000000"
+"""The id of no task."""
+
 _PATIENCE = 10
 """How often a request is sent again that was refused for its rate."""
+
+_LONGEST_S = 3 * 3600 + 1
+"""A task without a result after 3 hours fails. Source: Model Studio error codes, InternalError.Timeout."""
+
+_PAUSES_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+"""How long a task is waited for where the clock cannot be moved: about 3 s."""
+
+_ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "UNKNOWN")
 
 
 class Step(NamedTuple):
@@ -48,6 +59,10 @@ class Broken(AssertionError):  # noqa: N818 - a verdict, not an error
     def __init__(self, came: str, claim: str, history: tuple[Exchange | Step, ...]) -> None:
         super().__init__(came)
         self.came, self.claim, self.history = came, claim, history
+
+
+class UndecidedError(Exception):
+    """The example says nothing, for this reason: neither kept nor broken."""
 
 
 class Reply:
@@ -108,6 +123,12 @@ class Reply:
             self.hold(self.at(path) is ABSENT, f"{path} is {_short(self.at(path))}", claim)
         return self
 
+    def is_refused(self, name: str, **details: object) -> Reply:
+        """It is refused as a row of errors.toml says; the text is compared unless it is our reading."""
+        refusal = self._talk.catalog.refusal(name)
+        self.has_status(refusal.status).has("code", refusal.code)
+        return self if refusal.basis == "inferred" else self.has("message", refusal.message.format_map(details))
+
     def hold(self, kept: bool, came: str, claim: str) -> Reply:
         """Go on if the promise is kept. Raises Broken."""
         if not kept:
@@ -157,14 +178,24 @@ class Conversation:
         return Reply(self, self._answers, response)
 
     def submit(
-        self, spec: ModelSpec, body: Any, *, account: str | None = "a", headers: Mapping[str, str] | None = None
+        self,
+        spec: ModelSpec,
+        body: Any,
+        *,
+        path: str = "",
+        headers: Mapping[str, str] | None = None,
+        account: str | None = "a",
     ) -> Reply:
-        """Hand in a body at the model's endpoint, in its way: at once or as a task. A header that is "" is left out."""
+        """Hand in a body at the model's endpoint, or another, in its way: at once or as a task.
+
+        A header that is "" is left out.
+        """
+        path = path or spec.path
         given = {"Content-Type": "application/json", "X-DashScope-OssResourceResolve": "enable"}
-        if spec.mode != "sync":
+        if spec.mode != "sync" and path != spec.sync_path:
             given["X-DashScope-Async"] = "enable"
         given = {name: value for name, value in (given | dict(headers or {})).items() if value}
-        return self.send("POST", spec.path, body=body, headers=given, account=account)
+        return self.send("POST", path, body=body, headers=given, account=account)
 
     def task_of(self, reply: Reply) -> str:
         """The id of the task that a submission made. Raises Broken if it made none."""
@@ -176,17 +207,30 @@ class Conversation:
         )
         return str(task_id)
 
+    def ended(self, task_id: str, *, account: str = "a") -> Reply:
+        """The answer about the task once it has ended. Raises UndecidedError if that takes too long for real."""
+        if "clock" in self.target.abilities:
+            self.let_pass(_LONGEST_S, account)
+            return self.poll(task_id, account=account).has("output.task_status", *_ENDED)
+        for pause in _PAUSES_S:
+            reply = self.poll(task_id, account=account)
+            if reply.at("output.task_status") in _ENDED:
+                return reply
+            self.let_pass(pause, account)
+        raise UndecidedError(f"no task ended within {sum(_PAUSES_S):.0f} s")
+
     def poll(self, task_id: str, *, account: str | None = "a", patient: bool = True) -> Reply:
         return self.send("GET", f"/api/v1/tasks/{quote(task_id, safe='')}", account=account, patient=patient)
 
     def cancel(self, task_id: str, *, account: str | None = "a", patient: bool = True) -> Reply:
         return self.send("POST", f"/api/v1/tasks/{quote(task_id, safe='')}/cancel", account=account, patient=patient)
 
-    def list(self, *, account: str | None = "a", patient: bool = True, **query: Any) -> Reply:
-        """A page of the list; the query is made of what is given."""
-        return self.send(
-            "GET", "/api/v1/tasks/" + (f"?{urlencode(query)}" if query else ""), account=account, patient=patient
-        )
+    def list(
+        self, query: Mapping[str, object] | None = None, *, account: str | None = "a", patient: bool = True
+    ) -> Reply:
+        """A page of the list, as the query asks for it."""
+        asked = f"?{urlencode(query)}" if query else ""
+        return self.send("GET", f"/api/v1/tasks/{asked}", account=account, patient=patient)
 
     def let_pass(self, seconds: float, account: str = "a") -> None:
         """Let time pass for an account: on its clock, or for real where that cannot be moved."""

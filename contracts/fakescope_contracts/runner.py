@@ -14,11 +14,11 @@ from hypothesis.strategies import DataObject, data
 
 from fakescope.catalog import Catalog
 from fakescope.catalog.spec import BASES, ModelSpec
-from fakescope_contracts.conversation import Broken, Conversation
+from fakescope_contracts.conversation import Broken, Conversation, UndecidedError
 from fakescope_contracts.registry import Contract
 from fakescope_contracts.target import ABILITIES, NoAnswerError, Target
 
-__all__ = ["Plan", "Trial", "Verdict", "run", "trials", "try_out"]
+__all__ = ["Plan", "Tally", "Trial", "Verdict", "run", "trials", "try_out"]
 
 _PHASES = (Phase.explicit, Phase.generate, Phase.shrink)
 
@@ -49,6 +49,12 @@ class Trial(NamedTuple):
     @property
     def shown(self) -> str:
         return self.spec.name if self.contract.per == "model" else ""
+
+
+class Tally:
+    """How many examples there were, without those that were drawn in vain; how many said nothing, and why not."""
+
+    examples, undecided, reason = 0, 0, ""
 
 
 class Verdict(NamedTuple):
@@ -118,22 +124,22 @@ def try_out(
     """Check one contract with one model. Raises NoAnswerError if the target does not answer."""
     if trial.reason:
         return Verdict(trial, "skipped", trial.reason)
-    examples = 0
+    tally = Tally()
 
     def begin() -> Conversation:
-        nonlocal examples
-        seen(trial, examples)
-        examples += 1
+        seen(trial, tally.examples)
         target.reset()
         return Conversation(target, catalog, trial.spec)
 
     before = perf_counter()
 
-    def verdict(outcome: Literal["kept", "broken", "error"], said: str = "", broken: Broken | None = None) -> Verdict:
-        return Verdict(trial, outcome, said, examples, perf_counter() - before, broken)
+    def verdict(
+        outcome: Literal["kept", "broken", "skipped", "error"], said: str = "", broken: Broken | None = None
+    ) -> Verdict:
+        return Verdict(trial, outcome, said, tally.examples, perf_counter() - before, broken)
 
     try:
-        _examples_of(trial, plan, begin)()
+        _examples_of(trial, plan, begin, tally)()
     except Unsatisfiable:
         return verdict("error", "no example could be drawn")
     except Exception as error:
@@ -143,10 +149,13 @@ def try_out(
         if isinstance(error, NoAnswerError):
             raise
         return verdict("error", f"{type(error).__name__}: {error}")
+    if tally.undecided:
+        said = f"{tally.undecided} of {tally.examples} examples say nothing: {tally.reason}"
+        return verdict("skipped" if tally.undecided == tally.examples else "kept", said)
     return verdict("kept")
 
 
-def _examples_of(trial: Trial, plan: Plan, begin: Callable[[], Conversation]) -> Callable[[], None]:
+def _examples_of(trial: Trial, plan: Plan, begin: Callable[[], Conversation], tally: Tally) -> Callable[[], None]:
     chosen = settings(
         max_examples=trial.examples,
         stateful_step_count=trial.contract.steps,
@@ -164,6 +173,7 @@ def _examples_of(trial: Trial, plan: Plan, begin: Callable[[], Conversation]) ->
     if isinstance(check, type):
 
         def machine() -> Any:
+            tally.examples += 1
             return check(begin(), spec)
 
         factory: Any = seed(start)(machine)  # Hypothesis takes what makes a machine, too
@@ -173,7 +183,15 @@ def _examples_of(trial: Trial, plan: Plan, begin: Callable[[], Conversation]) ->
     @chosen
     @given(data())
     def example(data: DataObject) -> None:
-        check(begin(), spec, data.draw)
+        try:
+            check(begin(), spec, data.draw)
+        except UndecidedError as error:
+            tally.undecided += 1
+            tally.reason = str(error)
+        except Broken:
+            tally.examples += 1
+            raise
+        tally.examples += 1
 
     return example
 

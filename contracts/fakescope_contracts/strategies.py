@@ -6,13 +6,14 @@ that an earlier task of the same account returned, for models that need one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from math import isqrt
 from typing import Any, NamedTuple
 
 from hypothesis import assume
 from hypothesis import strategies as st
 
+from fakescope.catalog import Catalog
 from fakescope.catalog.rules import (
     Assets,
     Bounds,
@@ -27,7 +28,7 @@ from fakescope.catalog.rules import (
     Rule,
     Text,
 )
-from fakescope.catalog.spec import Constraint, Field, ModelSpec
+from fakescope.catalog.spec import BASES, Constraint, Field, ModelSpec
 from fakescope_contracts.bodies import (
     CHANGING,
     Drafting,
@@ -56,9 +57,12 @@ from fakescope_contracts.values import (
 __all__ = [
     "BrokenBody",
     "Case",
+    "Refusal",
     "boundary_cases",
     "broken_bodies",
     "large_cases",
+    "refusal_of",
+    "rules_to_break",
     "smallest_body",
     "valid_bodies",
 ]
@@ -74,6 +78,32 @@ class BrokenBody(NamedTuple):
     body: Body
     path: str
     mistake: str
+
+    @property
+    def rule(self) -> str:
+        """The id of the one rule that is broken, as in `parameters.size:choice`."""
+        return f"{self.path}:{self.mistake}"
+
+
+class Refusal(NamedTuple):
+    """How a broken body is refused: `shows` is "submit" (HTTP 400) or "task" (it fails), with this code and text."""
+
+    shows: str
+    code: str
+    message: str
+    basis: str
+
+
+def refusal_of(catalog: Catalog, spec: ModelSpec, broken: BrokenBody, *, at_once: bool = False) -> Refusal:
+    """What the catalogue says of a broken body; `at_once` where the model is asked to answer without a task.
+
+    A text may have places to fill in, such as {given}.
+    """
+    text = catalog.problem(spec, spec.fields[spec.position[broken.path]], broken.mistake)
+    missing = spec.problems == "presence" and broken.mistake in ("missing", "one_of")
+    at_submit = at_once or spec.mode == "sync" or spec.problems == "submit" or missing
+    basis = "seen" if text.basis == "seen" and spec.name in text.seen_for else "inferred"
+    return Refusal("submit" if at_submit else "task", text.code, text.message, basis)
 
 
 class Case(NamedTuple):
@@ -99,10 +129,19 @@ def valid_bodies(draw: st.DrawFn, spec: ModelSpec, reference: str = "") -> Body:
     return body_of(spec, given, left_out if draw(st.booleans()) else ())
 
 
+def rules_to_break(spec: ModelSpec, bases: Collection[str] = BASES) -> list[int | Constraint]:
+    """The fields, by their position, and the rules between fields that are known in one of these ways."""
+    fields = [at for at, field in enumerate(spec.fields) if field.basis in bases]
+    return [*fields, *(one for one in constraints_of(spec) if _can_be_broken(one) and one.basis in bases)]
+
+
 @st.composite
-def broken_bodies(draw: st.DrawFn, spec: ModelSpec, reference: str = "") -> BrokenBody:
-    """Bodies that break exactly one rule of one field, or one rule between fields. They shrink to nothing else."""
-    place = draw(st.sampled_from([*range(len(spec.fields)), *filter(_can_be_broken, constraints_of(spec))]))
+def broken_bodies(draw: st.DrawFn, spec: ModelSpec, reference: str = "", bases: Collection[str] = BASES) -> BrokenBody:
+    """Bodies that break exactly one rule of one field, or one rule between fields. They shrink to nothing else.
+
+    Only rules that are known in one of the ways in `bases` are broken; there must be some (see `rules_to_break`).
+    """
+    place = draw(st.sampled_from(rules_to_break(spec, bases)))
     drafting = _drafting(draw, spec, reference)
     if isinstance(place, Constraint):
         found = _breaking(drafting, place)

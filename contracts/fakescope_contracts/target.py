@@ -35,6 +35,7 @@ ABILITIES = {
     "free": "nothing costs money",
     "accounts": "there is a key of a second account",
     "regions": "the Host header decides on the region",
+    "invalid_key": "it refuses the key sk-fake-invalid",
 }
 """What a target may be able to do, and what that means."""
 
