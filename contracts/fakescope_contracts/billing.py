@@ -29,14 +29,14 @@ from fakescope.catalog.spec import ModelSpec
 from fakescope_contracts.pricing import most_it_costs
 from fakescope_contracts.target import Request
 
-__all__ = ["NOBODYS_WORD", "READING", "SUBMITTED_TO", "Judge", "Judgement"]
+__all__ = ["NOBODYS_WORDS", "READING", "SUBMITTED_TO", "Judge", "Judgement"]
 
 _NOBODYS_KEY = re.compile(r"(?i:bearer) +sk-(fake|contract)[\w-]*|.{0,19}")
 """What an Authorization header says that has nobody's key: too little, or a made-up one. The vendor's are `sk-` and 32
 hexadecimal digits; longer kinds begin with `sk-ws-` or `sk-sp-`, temporary ones with `st-`.
 """
 
-NOBODYS_WORD = "fakescope"
+NOBODYS_WORDS = ("fakescope", "no-such")
 """What is in names of models and paths that no vendor has."""
 
 SUBMITTED_TO = "/api/v1/services/"
@@ -150,7 +150,7 @@ class Judge:
         model = whole.get("model")
         if model is None or isinstance(model, bool | int | float):
             return "" if any("model" in key for key in whole if key != "model") else "its model is none"
-        if isinstance(model, str) and (not model.strip() or NOBODYS_WORD in model.lower()):
+        if isinstance(model, str) and (not model.strip() or _made_up(model)):
             return "no model is called so"
         if whole.keys() <= {"model", "input", "parameters"} and whole.get("input") is None:
             return "it has no input" if isinstance(model, str) and self._catalog.find(model) else ""
@@ -170,10 +170,14 @@ class Judge:
         return Judgement("costs", f"{spec.name} may cost {cny} CNY", cny)
 
 
+def _made_up(word: str) -> bool:
+    return any(made_up in word.lower() for made_up in NOBODYS_WORDS)
+
+
 def _is_nobodys(path: str) -> bool:
     """Whether nothing is served there: one of the first three words behind /api/v1 is made up."""
     words = path.lower().split("/")
-    return words[1:3] == ["api", "v1"] and any(NOBODYS_WORD in word for word in words[3:6]) and "%" not in path
+    return words[1:3] == ["api", "v1"] and any(map(_made_up, words[3:6])) and "%" not in path
 
 
 def _is_text(body: bytes, headers: Mapping[str, str]) -> bool:

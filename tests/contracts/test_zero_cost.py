@@ -105,7 +105,12 @@ def starts_something(value: Any) -> bool:
     for low in (plain, {**{str(k).strip().lower(): v for k, v in reversed(value.items())}}):
         model = low.get("model")
         model = model[0] if isinstance(model, list) and len(model) == 1 else model
-        is_one = isinstance(model, str) and bool(model.strip()) and "fakescope" not in model.lower()
+        is_one = (
+            isinstance(model, str)
+            and bool(model.strip())
+            and "fakescope" not in model.lower()
+            and "no-such" not in model.lower()
+        )
         if is_one and any(part is not None for key, part in low.items() if key not in ("model", "parameters")):
             return True
     return False
