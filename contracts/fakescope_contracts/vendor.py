@@ -259,7 +259,7 @@ class VendorTarget(UrlTarget):
             raise SettingsError(f"{region!r:.40} is not a region; one of {', '.join(regions)}")
         self._key = key
         where = url or f"https://{regions[region].host}"
-        super().__init__(where, name=f"DashScope in {region}", region=region, abilities=(), keys={"a": _STAND_IN})
+        super().__init__(where, name=f"DashScope in {region}", region=region, abilities=("invalid_key",), keys={"a": _STAND_IN})
 
     def _exchange(self, request: Request) -> Response:
         headers = tuple((name, value.replace(_STAND_IN, self._key)) for name, value in request.headers)
