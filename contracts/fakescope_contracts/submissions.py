@@ -84,7 +84,7 @@ def bodies_that_break_a_rule_are_refused(talk: Conversation, spec: ModelSpec, dr
 
 
 @contract(
-    "submissions.refused-inferred",
+    "submissions.inferred",
     "A body that breaks exactly one rule that is our reading is refused, or its task fails",
     basis="inferred",
     per="model",

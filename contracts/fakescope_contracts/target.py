@@ -107,9 +107,9 @@ class _Controlled:
     """The half of a target that all share: keys, and fakescope's control API where there is one."""
 
     def __init__(self, name: str, region: str, abilities: Collection[str] | None, keys: Mapping[str, str]) -> None:
-        self.name, self.keys = name, {**KEYS, **keys}
-        self.region = region
-        self.abilities = frozenset({"free"} if abilities is None else abilities)
+        self.name, self.region = name, region
+        self.keys: Mapping[str, str] = {**KEYS, **keys}
+        self.abilities: frozenset[str] = frozenset({"free"} if abilities is None else abilities)
         self._used: set[str] = set()
         if abilities is None:
             self._ask()
