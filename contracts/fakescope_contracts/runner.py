@@ -93,7 +93,7 @@ def _reason(one: Contract, spec: ModelSpec, target: Target, plan: Plan) -> str:
     missing = sorted(one.needs - target.abilities)
     if missing:
         return "the target lacks " + ", ".join(f"{word} ({ABILITIES[word]})" for word in missing)
-    if one.costs and "free" not in target.abilities:
+    if one.costs and not {"free", "money"} & target.abilities:
         return "it costs money here"
     if target.region not in spec.regions and "regions" not in target.abilities:
         return f"the model is not sold in {target.region}"
@@ -142,6 +142,8 @@ def try_out(
         _examples_of(trial, plan, begin, tally)()
     except Unsatisfiable:
         return verdict("error", "no example could be drawn")
+    except UndecidedError as error:  # a state machine's: it ends there
+        return verdict("skipped", str(error))
     except Exception as error:
         broken = _broken_in(error)
         if broken is not None:

@@ -6,7 +6,7 @@ The gate stands around any target, so that it can be tried on one that costs not
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
@@ -19,14 +19,13 @@ from urllib.parse import urlsplit
 from fakescope.catalog import Catalog
 from fakescope.catalog.spec import ModelSpec
 from fakescope.errors import SettingsError
-from fakescope_client.core import REGIONS
 from fakescope_client.pacing import Pacer
 from fakescope_contracts.billing import READING, SUBMITTED_TO, Judge, Judgement
-from fakescope_contracts.pricing import dearest
-from fakescope_contracts.runner import Trial
+from fakescope_contracts.conversation import UndecidedError
+from fakescope_contracts.spending import Spending
 from fakescope_contracts.target import NoAnswerError, Request, Response, Target, UrlTarget
 
-__all__ = ["Estimate", "Gate", "Kept", "Purse", "VendorTarget", "WithheldError", "estimates", "open_target"]
+__all__ = ["Gate", "Kept", "Purse", "VendorTarget", "WithheldError", "gated", "open_target"]
 
 KEY_VARIABLE = "DASHSCOPE_API_KEY"
 _STAND_IN = "<DASHSCOPE_API_KEY>"
@@ -36,8 +35,8 @@ _PRIVATE = frozenset(("set-cookie", "x-dashscope-apikeyid", "x-dashscope-uid"))
 _REMOVED = "<removed>"
 
 
-class WithheldError(SkipTest):
-    """The gate did not send a request: the contract is skipped, with this reason, and Hypothesis shrinks nothing."""
+class WithheldError(UndecidedError, SkipTest):
+    """The gate did not send a request, so that the example says nothing. Hypothesis shrinks no skipped test."""
 
 
 class Kept(NamedTuple):
@@ -59,6 +58,9 @@ class Purse:
         self.budget, self.spent = budget, Decimal(0)
         self._lock = Lock()
         self._of_task: dict[str, Decimal] = {}
+
+    def __str__(self) -> str:
+        return f"at most {self.spent} CNY of {self.budget} spent"
 
     @property
     def left(self) -> Decimal:
@@ -87,31 +89,6 @@ class Purse:
             self.spent -= self._of_task.pop(task_id, Decimal(0))
 
 
-class Estimate(NamedTuple):
-    """What a contract may cost at most with a model: so many submissions at the model's dearest."""
-
-    contract: str
-    model: str
-    submissions: int
-    cny: Decimal | None
-
-
-def estimates(todo: list[Trial], region: str) -> list[Estimate]:
-    """One per trial that costs money and is not skipped.
-
-    A contract is counted as one submission an example, a state machine as one a step; what is sent is held back by the
-    budget in any case.
-    """
-    found = []
-    for trial in todo:
-        one = trial.contract
-        if one.costs and not trial.reason:
-            count = trial.examples * (one.steps if isinstance(one.check, type) else 1)
-            each = dearest(trial.spec, region)
-            found.append(Estimate(one.id, trial.spec.name, count, None if each is None else each * count))
-    return found
-
-
 # -- the gate
 
 
@@ -119,8 +96,8 @@ class Gate:
     """Another target, and what may be sent to it.
 
     Without a purse only what cannot be billed, whatever is made of it; with one also submissions, as long as it lasts.
-    Requests are at most half as many a second as the vendor allows. `kept` is every exchange, in order. Raises
-    WithheldError for what is not sent.
+    Requests are at most half as many a second as the vendor allows. `kept` is every exchange, in order; `vendor` is
+    the vendor's address, "" for anybody else. Raises WithheldError for what is not sent.
     """
 
     def __init__(
@@ -132,9 +109,10 @@ class Gate:
         clock: Callable[[], float] = monotonic,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
-        self._target, self._catalog, self._purse = target, catalog, purse
+        self._target, self._catalog, self.purse = target, catalog, purse
         self.name, self.region, self.keys = target.name, target.region, target.keys
         self.abilities = target.abilities - {"free", "money"} | ({"money"} if purse else set())
+        self.vendor = target.url if isinstance(target, VendorTarget) else ""
         self.kept: list[Kept] = []
         self._judge = Judge(catalog, target.region)
         self._clock, self._sleep = clock, sleep or ((lambda _: None) if "clock" in target.abilities else target.advance)
@@ -165,18 +143,18 @@ class Gate:
         if judged.verdict == "never":
             raise WithheldError(f"{shown} could cost money, or do harm: {judged.why}")
         if judged.verdict == "costs":
-            if self._purse is None:
+            if self.purse is None:
                 raise WithheldError(f"{shown} could cost money: {judged.why}; --budget CNY allows it")
-            self._purse.take(judged.cny)
+            self.purse.take(judged.cny)
 
     def _settle(self, cny: Decimal, response: Response, said: Mapping[str, Any]) -> None:
         """A refusal costs nothing. Of anything else, also a failure of the service's, it is not known."""
         task_id = _at(said, "output", "task_id")
-        assert self._purse is not None
+        assert self.purse is not None
         if 400 <= response.status < 500 and isinstance(said.get("code"), str):
-            self._purse.give_back(cny)
+            self.purse.give_back(cny)
         elif response.status == 200 and isinstance(task_id, str):
-            self._purse.made(task_id, cny)
+            self.purse.made(task_id, cny)
 
     def _stop(self, request: Request, judged: Judgement, said: Mapping[str, Any]) -> None:
         """What could not start did: stop it, and submit nothing any more."""
@@ -191,8 +169,8 @@ class Gate:
         """A task that failed or was canceled is free."""
         task_id, status = _at(said, "output", "task_id"), _at(said, "output", "task_status")
         fetched = request.method == "GET" and request.path == f"/api/v1/tasks/{task_id}"
-        if self._purse is not None and fetched and status in ("FAILED", "CANCELED"):
-            self._purse.ended_free(task_id)
+        if self.purse is not None and fetched and status in ("FAILED", "CANCELED"):
+            self.purse.ended_free(task_id)
 
     def _wait(self, request: Request, judged: Judgement) -> None:
         """Wait for this request's turn."""
@@ -259,7 +237,9 @@ class VendorTarget(UrlTarget):
             raise SettingsError(f"{region!r:.40} is not a region; one of {', '.join(regions)}")
         self._key = key
         where = url or f"https://{regions[region].host}"
-        super().__init__(where, name=f"DashScope in {region}", region=region, abilities=("invalid_key",), keys={"a": _STAND_IN})
+        super().__init__(
+            where, name=f"DashScope in {region}", region=region, abilities=("invalid_key",), keys={"a": _STAND_IN}
+        )
 
     def _exchange(self, request: Request) -> Response:
         headers = tuple((name, value.replace(_STAND_IN, self._key)) for name, value in request.headers)
@@ -280,28 +260,35 @@ class VendorTarget(UrlTarget):
 def open_target(
     url: str,
     catalog: Catalog,
-    *,
-    zero_cost: bool,
-    budget: Decimal | None,
-    region: str = "",
     environ: Mapping[str, str],
+    spending: Spending = Spending(),  # noqa: B008 - a value
+    *,
+    abilities: Collection[str] | None = None,
+    keys: Mapping[str, str] | None = None,
 ) -> Target:
     """The target at an address, or the vendor in a region if there is no address.
 
-    The vendor always stands behind a gate: without a budget only what cannot be billed is sent. Any other target does
-    if it is asked for. Raises SettingsError.
+    The vendor always stands behind a gate, any other target if that is asked for. Raises SettingsError, and
+    NoAnswerError.
     """
-    if zero_cost and budget is not None:
-        raise SettingsError("--zero-cost and --budget exclude each other: give one of them")
     host = urlsplit(url).hostname or ""
-    known = {**catalog.service.region_of_host, **{urlsplit(at).hostname or "": name for name, at in REGIONS.items()}}
-    if url and host not in known and not host.endswith(_VENDORS):
+    if url and host not in catalog.service.region_of_host and not host.endswith(_VENDORS):
         try:
-            target: Target = UrlTarget(url)
+            return gated(UrlTarget(url, abilities=abilities, keys=keys), catalog, spending)
         except ValueError as error:
             raise SettingsError(str(error)) from None
-        return Gate(target, catalog, Purse(budget) if budget is not None else None) if zero_cost or budget else target
+    if keys:
+        raise SettingsError(f"a key of the vendor's comes from {KEY_VARIABLE} and nowhere else: leave out --key")
     if url and not url.startswith("https://"):
         raise SettingsError(f"{url:.100} would send the key in the clear: begin with https://")
-    vendor = VendorTarget(catalog, region or known.get(host, "beijing"), environ, url)
-    return Gate(vendor, catalog, None if budget is None else Purse(budget))
+    region = spending.region or catalog.service.region_of_host.get(host, "beijing")
+    return gated(VendorTarget(catalog, region, environ, url), catalog, spending)
+
+
+def gated(target: Target, catalog: Catalog, spending: Spending) -> Target:
+    """The target behind a gate, if it is the vendor or that was asked for. Raises SettingsError."""
+    if spending.zero_cost and spending.budget is not None:
+        raise SettingsError("--zero-cost and --budget exclude each other: give one of them")
+    if spending.budget is not None:
+        return Gate(target, catalog, Purse(spending.budget))
+    return Gate(target, catalog) if spending.zero_cost or isinstance(target, VendorTarget) else target
