@@ -142,7 +142,7 @@ def try_out(
         _examples_of(trial, plan, begin, tally)()
     except Unsatisfiable:
         return verdict("error", "no example could be drawn")
-    except UndecidedError as error:  # a state machine's: it ends there
+    except UndecidedError as error:  # in a machine: an example cannot be left out, so nothing is known
         return verdict("skipped", str(error))
     except Exception as error:
         broken = _broken_in(error)

@@ -184,8 +184,12 @@ class AsgiTarget(_Controlled):
     ) -> None:
         self._app, self._loop = app, asyncio.new_event_loop()
         self._lifespan: tuple[asyncio.Task[None], asyncio.Queue[Message]] | None = None
-        self._loop.run_until_complete(self._start())
-        super().__init__(name, region, abilities, keys or {})
+        try:
+            self._loop.run_until_complete(self._start())
+            super().__init__(name, region, abilities, keys or {})
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         if self._lifespan is not None:
@@ -296,7 +300,11 @@ class UrlTarget(_Controlled):
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{url!r:.200} is not an address; give one such as http://127.0.0.1:8900")
         self._http = httpx.Client(timeout=timeout_s, trust_env=not _is_here(parts.hostname), follow_redirects=False)
-        super().__init__(name or self.url, region, abilities, keys or {})
+        try:
+            super().__init__(name or self.url, region, abilities, keys or {})
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         self._http.close()
