@@ -81,7 +81,7 @@ def test_a_refused_submission_gives_its_price_back(world: World) -> None:
 
     refused = submit(gate, long_one, "/api/v1/services/aigc/image2video/video-synthesis")
 
-    assert (refused.status, gate.kept[-1].cny, purse.spent) == (400, Decimal("3.00"), 0)
+    assert (refused.status, gate.kept[-1].cny, purse.spent) == (400, Decimal("3.00"), Decimal(0))
 
 
 @pytest.mark.parametrize("end", ["fails", "is canceled"])
