@@ -57,7 +57,7 @@ def words(_context: click.Context | None, _param: click.Parameter | None, value:
 @click.option("--key", metavar="KEY", envvar="CONTRACT_KEY_A", help="The key to send. [CONTRACT_KEY_A]")
 @click.option("--key-b", metavar="KEY", envvar="CONTRACT_KEY_B", help="That of a second account. [CONTRACT_KEY_B]")
 @spending_options
-@click.option("--report", metavar="KINDS", callback=words, help="Write files: junit, html, json.")
+@click.option("--report", metavar="KINDS", callback=words, help="Write files: junit, html, json, exchanges.")
 @click.option("--report-dir", metavar="DIR", default=".", type=click.Path(file_okay=False), help="Where they go.")
 @click.option("--list", "only_list", is_flag=True, help="Say which contracts there are, and end.")
 def contract(

@@ -87,7 +87,7 @@ def estimates(todo: Sequence[Trial], region: str) -> list[Estimate]:
 
 
 def allow(todo: Sequence[Trial], region: str, spending: Spending) -> None:
-    """Say what a run with a budget may cost, contract by contract, and ask. Raises click.Abort, click.UsageError."""
+    """Say what a run with a budget may cost, contract by contract, and ask. Raises click.UsageError."""
     if spending.budget is None:
         return
     by_contract: dict[str, list[Estimate]] = {}
@@ -104,4 +104,5 @@ def allow(todo: Sequence[Trial], region: str, spending: Spending) -> None:
     if not spending.yes:
         if not sys.stdin.isatty():
             raise click.UsageError("money is spent only with --yes, or where the question can be answered")
-        click.confirm("Go on?", abort=True)
+        if not click.confirm("Go on?"):
+            raise click.UsageError("nothing was sent")

@@ -30,6 +30,7 @@ __all__ = ["Gate", "Kept", "Purse", "VendorTarget", "WithheldError", "gated", "o
 KEY_VARIABLE = "DASHSCOPE_API_KEY"
 _STAND_IN = "<DASHSCOPE_API_KEY>"
 _SHORTEST_KEY = 20
+_MOST_KEPT = 20_000  # bytes of a body
 _VENDORS = (".aliyuncs.com", ".alibabacloud.com")
 _PRIVATE = frozenset(("set-cookie", "x-dashscope-apikeyid", "x-dashscope-uid"))
 _REMOVED = "<removed>"
@@ -40,7 +41,10 @@ class WithheldError(UndecidedError, SkipTest):
 
 
 class Kept(NamedTuple):
-    """An exchange with the vendor, kept for the report: no key in it. `cny` is what it was counted as, at most."""
+    """An exchange with the vendor, kept for the report: no key in it, and of large bodies the beginning.
+
+    `cny` is what it was counted as, at most.
+    """
 
     request: Request
     account: str | None
@@ -111,7 +115,8 @@ class Gate:
     ) -> None:
         self._target, self._catalog, self.purse = target, catalog, purse
         self.name, self.region, self.keys = target.name, target.region, target.keys
-        self.abilities = target.abilities - {"free", "money"} | ({"money"} if purse else set())
+        # No "regions": a Host header is not let through.
+        self.abilities = target.abilities - {"free", "money", "regions"} | ({"money"} if purse else set())
         self.vendor = target.url if isinstance(target, VendorTarget) else ""
         self.kept: list[Kept] = []
         self._judge = Judge(catalog, target.region)
@@ -128,7 +133,7 @@ class Gate:
         self._let_through(request, judged)
         self._wait(request, judged)
         response = self._target.send(request, account)
-        self.kept.append(Kept(request, account, response, judged.cny))
+        self._keep(request, account, response, judged.cny)
         said = _said(response)
         if judged.verdict == "costs":
             self._settle(judged.cny, response, said)
@@ -163,7 +168,11 @@ class Gate:
         if isinstance(task_id, str) and task_id.replace("-", "").isalnum():
             with suppress(NoAnswerError):
                 cancel = Request("POST", f"/api/v1/tasks/{task_id}/cancel")
-                self.kept.append(Kept(cancel, "a", self._target.send(cancel), Decimal(0)))
+                self._keep(cancel, "a", self._target.send(cancel), Decimal(0))
+
+    def _keep(self, request: Request, account: str | None, response: Response, cny: Decimal) -> None:
+        request = request._replace(body=request.body[:_MOST_KEPT])
+        self.kept.append(Kept(request, account, response._replace(body=response.body[:_MOST_KEPT]), cny))
 
     def _notice_end(self, request: Request, said: Mapping[str, Any]) -> None:
         """A task that failed or was canceled is free."""
@@ -271,7 +280,7 @@ def open_target(
     The vendor always stands behind a gate, any other target if that is asked for. Raises SettingsError, and
     NoAnswerError.
     """
-    host = urlsplit(url).hostname or ""
+    host = (urlsplit(url).hostname or "").rstrip(".")
     if url and host not in catalog.service.region_of_host and not host.endswith(_VENDORS):
         try:
             return gated(UrlTarget(url, abilities=abilities, keys=keys), catalog, spending)

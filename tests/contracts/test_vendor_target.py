@@ -9,22 +9,25 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import closing
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import click
 import httpx
 import pytest
 
 from fakescope import Settings, create_app
 from fakescope.catalog import load
 from fakescope.errors import SettingsError
-from fakescope_contracts.registry import all_contracts
-from fakescope_contracts.runner import Plan, run, trials
-from fakescope_contracts.spending import Spending, estimates
+from fakescope_contracts.registry import all_contracts, contract_of
+from fakescope_contracts.runner import Plan, Trial, run, trials
+from fakescope_contracts.spending import Spending, allow, estimates
 from fakescope_contracts.target import AsgiTarget, NoAnswerError, Request, UrlTarget
-from fakescope_contracts.vendor import Gate, VendorTarget, open_target
+from fakescope_contracts.vendor import Gate, Purse, VendorTarget, open_target
 
 KEY = "sk-0123456789abcdef0123456789abcdef"
 WITH_KEY = {"DASHSCOPE_API_KEY": KEY}
@@ -105,6 +108,7 @@ def test_what_is_no_key_is_said_without_showing_it(key: str) -> None:
         ("", Spending(), "beijing"),
         ("", Spending("singapore"), "singapore"),
         (VENDOR, Spending(), "beijing"),
+        ("https://DashScope.aliyuncs.com./", Spending(), "beijing"),
         ("https://dashscope-us.aliyuncs.com", Spending(), "virginia"),
         ("https://ws-1.cn-beijing.maas.aliyuncs.com", Spending(), "beijing"),
     ],
@@ -181,7 +185,7 @@ def test_the_whole_suite_at_no_cost_reaches_the_vendor_with_nothing_that_is_bill
     counted: tuple[Counting, Gate],
 ) -> None:
     vendor, gate = counted
-    plan = Plan(max_examples=20)
+    plan = Plan(max_examples=8)
 
     verdicts = list(run(trials(all_contracts(), gate, MODELS, plan), gate, CATALOG, plan))
 
@@ -227,28 +231,41 @@ def tasks(server: Any) -> int:
     return len(shown.json()["tasks"])
 
 
-def test_the_command_at_no_cost_starts_no_task_at_a_real_server(start_server: Callable[..., Any]) -> None:
+def test_the_command_at_no_cost_starts_no_task_at_a_real_server(
+    start_server: Callable[..., Any], tmp_path: Path
+) -> None:
     server = start_server("--speed", "max")
+    chosen = (
+        "--models",
+        "wan2.2-t2v-plus",
+        "--max-examples",
+        "10",
+        "--only",
+        "answers.,paths.,keys.,queries.,submissions.",
+    )
+    reports = ("--report", "exchanges", "--report-dir", str(tmp_path))
 
-    ended = command("--url", server.base, "--zero-cost", "--models", "wan2.2-t2v-plus", "--max-examples", "10")
+    ended = command("--url", server.base, "--zero-cost", *chosen, *reports)
 
     assert (ended.returncode, tasks(server)) == (0, 0), ended.stdout + ended.stderr
     assert "it costs money here" in ended.stdout
+    kept = json.loads((tmp_path / "contracts-exchanges.json").read_text())
+    assert len(kept) > 30
+    assert {one["counted_cny"] for one in kept} == {"0"}
 
 
 def test_the_command_says_what_a_run_may_cost_and_stops_in_time(start_server: Callable[..., Any]) -> None:
     server = start_server("--speed", "max")
     asked = ("--url", server.base, "--models", "wan2.2-t2i-flash", "--max-examples", "2", "--only", "paths.,answers.")
 
-    ended = command(*asked, "--budget", "1.20", "--yes")
+    ended = command(*asked, "--budget", "0.60", "--yes")
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert re.search(r"^paths\.slash +2 submissions, at most 1\.12 CNY$", ended.stdout, re.M)  # twice 4 at 0.14
-    assert re.search(r"^Estimate: at most \d+\.\d+ CNY in all; the budget ends it at 1\.20 CNY$", ended.stdout, re.M)
-    assert "the budget has" in ended.stdout
-    spent = re.search(r"^Money: at most (\d+\.\d+) CNY of 1\.20 spent$", ended.stdout, re.M)
-    assert spent is not None
-    assert billed(server) <= Decimal(spent[1]) <= Decimal("1.20")
+    assert re.search(r"^Estimate: at most \d+\.\d+ CNY in all; the budget ends it at 0\.60 CNY$", ended.stdout, re.M)
+    assert "the budget has 0.04 CNY left of 0.60, and this may cost 0.56" in ended.stdout
+    assert "Money: at most 0.56 CNY of 0.60 spent\n" in ended.stdout
+    assert billed(server) <= Decimal("0.56")
 
 
 def test_money_is_not_spent_without_a_yes(start_server: Callable[..., Any]) -> None:
@@ -269,18 +286,32 @@ def test_a_budget_is_an_amount(budget: str) -> None:
     assert "is no amount; give CNY such as 5 or 0.50" in ended.stderr
 
 
-def test_an_estimate_is_made_of_the_dearest_that_can_be_asked_for() -> None:
-    target = AsgiTarget(create_app(Settings(), catalog=CATALOG))
-    gate = open_gate(target)
-    todo = trials([one for one in all_contracts() if one.id == "paths.slash"], gate, MODELS[1:2], Plan(max_examples=3))
-    target.close()
-
-    (one,) = estimates(todo, "beijing")
-
-    assert (one.model, one.submissions, one.cny) == ("wan2.2-t2i-flash", 3, Decimal("1.68"))  # 3 of 4 at 0.14
+@pytest.fixture
+def to_spend() -> Iterator[list[Trial]]:
+    """Three examples of a contract that submits, with a model whose dearest submission is 4 pictures at 0.14."""
+    with closing(AsgiTarget(create_app(Settings(), catalog=CATALOG))) as target:
+        gate = Gate(target, CATALOG, Purse(Decimal(1)))
+        yield trials([contract_of("paths.slash")], gate, MODELS[1:2], Plan(max_examples=3))
 
 
-def open_gate(target: AsgiTarget) -> Gate:
-    from fakescope_contracts.vendor import Purse
+def test_an_estimate_is_made_of_the_dearest_that_can_be_asked_for(to_spend: list[Trial]) -> None:
+    (one,) = estimates(to_spend, "beijing")
 
-    return Gate(target, CATALOG, Purse(Decimal(1)))
+    assert (one.model, one.submissions, one.cny) == ("wan2.2-t2i-flash", 3, Decimal("1.68"))
+
+
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_on_a_terminal_there_is_a_question(
+    to_spend: list[Trial], answer: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("click.termui.visible_prompt_func", lambda _: answer)
+    spending = Spending(budget=Decimal(2))
+
+    if answer == "y":
+        allow(to_spend, "beijing", spending)
+    else:
+        with pytest.raises(click.UsageError, match="nothing was sent"):
+            allow(to_spend, "beijing", spending)
+
+    assert "Estimate: at most 1.68 CNY in all; the budget ends it at 2 CNY\n" in capsys.readouterr().out
