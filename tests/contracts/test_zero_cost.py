@@ -194,6 +194,18 @@ NOT_FREE = {
     "other quotes": post(FILM.path, b"{'model': 'wan2.2-t2v-plus', 'input': {}}", ASYNC),
     "escaped": post(FILM.path, b'{"\\u006dodel": "wan2.2-t2v-plus", "input": {}}', ASYNC),
     "two models": post(FILM.path, b'{"model": "fakescope-x", "model": "wan2.2-t2v-plus", "input": {}}', ASYNC),
+    "two models, the good one first": post(
+        FILM.path, b'{"model": "wan2.2-t2v-plus", "model": "fakescope-x", "input": {}}', ASYNC
+    ),
+    "two kinds of content": Request(
+        "POST",
+        FILM.path,
+        (("Content-Type", "application/x-www-form-urlencoded"), ("Content-Type", "application/json"), ASYNC),
+        b"model=wan2.2-t2v-plus",
+    ),
+    "a stream": post(FILM.path, BODY, ("X-DashScope-SSE", "enable")),
+    "a way up to what could be deleted": Request("DELETE", "/api/v1/fakescope/../files/file-1"),
+    "the same in other letters": Request("DELETE", "/api/v1/fakescope/%252e%252e/files/file-1"),
     "two spellings": post(FILM.path, b'{"model": "fakescope-x", "Model": "wan2.2-t2v-plus", "input": {}}', ASYNC),
     "a list of one": post(FILM.path, [BODY], ASYNC),
     "a model in the query": post(FILM.path + "?model=wan2.2-t2v-plus", {"input": {}}, ASYNC),
@@ -215,6 +227,16 @@ def test_what_might_be_billed_or_go_elsewhere_is_not_sent(vendor: tuple[Greedy, 
 
     assert not sent(gate, NOT_FREE[name])
     assert (greedy.asked, greedy.billed) == (before, [])
+
+
+@pytest.mark.parametrize("header", ["Content-Length", "Transfer-Encoding", "Host", "Connection", "Upgrade"])
+def test_what_could_make_two_requests_of_one_is_not_sent_without_a_key_either(
+    vendor: tuple[Greedy, Gate], header: str
+) -> None:
+    greedy, gate = vendor
+
+    assert not sent(gate, post(FILM.path, BODY, (header, "3")), None)
+    assert greedy.asked == 0
 
 
 @pytest.mark.parametrize("key", [KEY, KEY.upper(), "sk-ffffffffffffffffffffffffffffffff", "st-0123456789abcdef0123"])
