@@ -14,13 +14,15 @@ from fakescope.catalog import Catalog
 from fakescope.catalog.spec import ModelSpec
 from fakescope_contracts.target import Request, Response, Target
 
-__all__ = ["ABSENT", "NO_TASK", "Broken", "Conversation", "Exchange", "Reply", "Step", "UndecidedError"]
+__all__ = ["ABSENT", "NO_TASK", "Broken", "Conversation", "Exchange", "Reply", "Step", "UndecidedError", "printable"]
 
 ABSENT: Any = type("Absent", (), {"__repr__": lambda _: "nothing", "__bool__": lambda _: False})()
 """What is found where nothing is."""
 
 NO_TASK = "00000000-0000-4000-8000-000000000000"
 """The id of no task."""
+
+_LONGEST_TOLD = 300
 
 _PATIENCE = 10
 """How often a request is sent again that was refused for its rate."""
@@ -57,8 +59,8 @@ class Broken(AssertionError):  # noqa: N818 - a verdict, not an error
     """
 
     def __init__(self, came: str, claim: str, history: tuple[Exchange | Step, ...]) -> None:
-        super().__init__(came)
-        self.came, self.claim, self.history = came, claim, history
+        super().__init__(printable(came))
+        self.came, self.claim, self.history = printable(came), claim, history
 
 
 class UndecidedError(Exception):
@@ -256,5 +258,11 @@ def _among(values: tuple[Any, ...]) -> str:
 
 
 def _short(value: Any) -> str:
+    """A value as one printable line."""
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else repr(value)
-    return text if len(text) <= 300 else f"{text[:300]}…"
+    return printable(text if len(text) <= _LONGEST_TOLD else f"{text[:_LONGEST_TOLD]}…")
+
+
+def printable(text: str) -> str:
+    """The text in one line, with nothing in it that a terminal would obey."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

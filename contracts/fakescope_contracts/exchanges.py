@@ -129,6 +129,31 @@ def answers_are_no_redirect(talk: Conversation, spec: ModelSpec, draw: Draw) -> 
         reply.has_status(200, 400, 401, 403, 404, 429)
 
 
+@contract(
+    "answers.headers",
+    "An accepted submission has its request id as a header, too; a query and a list say when they came and how long "
+    "they took, in milliseconds",
+    basis="seen",
+    applies=lambda spec: "it answers at once" if spec.mode == "sync" else "",
+)
+def answers_have_the_headers_that_were_seen(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
+    made = talk.submit(spec, smallest_body(spec))
+    task_id = talk.task_of(made)
+    claim = f'{made.name}.headers.get("x-request-id") == {made.where("request_id")}'
+    header = made.headers.get("x-request-id")
+    made.hold(header == made.at("request_id"), f"X-Request-Id is {header!r}", claim)
+    for reply in draw(st.permutations([talk.poll(task_id), talk.poll(NO_TASK), talk.list()])):
+        came, start, cost = (reply.headers.get(name, "") for name in _TIMES)
+        numbers = [int(text) if text.isascii() and text.isdecimal() else -1 for text in (came, start, cost)]
+        parts = ", ".join(f'int({reply.name}.headers.get("{name}", "-1"))' for name in _TIMES)
+        claim = f"(lambda came, start, cost: came > 10**12 and 0 <= cost == start - came)({parts})"
+        kept = numbers[0] > 10**12 and 0 <= numbers[2] == numbers[1] - numbers[0]
+        reply.hold(kept, f"{', '.join(_TIMES)} are {came!r}, {start!r}, {cost!r}", claim)
+
+
+_TIMES = ("req-arrive-time", "resp-start-time", "req-cost-time")
+
+
 # -- paths and methods
 
 

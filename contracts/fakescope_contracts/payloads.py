@@ -54,6 +54,28 @@ def deep_bodies_do_no_harm(talk: Conversation, spec: ModelSpec, draw: Draw) -> N
 
 
 @contract(
+    "bodies.odd",
+    "JSON that is odd, as lone surrogates, numbers without end or keys twice, is taken or refused, and does no harm",
+    basis="inferred",
+)
+def odd_json_does_no_harm(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
+    odd = ['"\\ud800"', '"\\u0000"', "1e999", "-0", "9" * 400, "NaN", '"' + "\U0001f408" * 99 + '"', '{"": {"": 1}}']
+    good = json.dumps(smallest_body(spec))
+    value = draw(st.sampled_from(odd))
+    ways = [
+        f'{{"more": {value}, {good[1:]}',
+        f'{{"model": {value}, {good[1:]}',  # twice; the later one counts, or neither
+        f'{{"model": "{spec.name}", "input": {{"prompt": {value}}}}}',
+        f'{{"model": "{spec.name}", "input": {value}}}',
+        f'{{"model": {value}, "input": {{}}}}',
+        f"\ufeff{good}",
+    ]
+    reply = talk.submit(spec, draw(st.sampled_from(ways)).encode()).has_status(200, 400, 404)
+    reply.hold(isinstance(reply.json(), dict), "it is no object", f"isinstance({reply.name}.json(), dict)")
+    talk.poll(NO_TASK).has_status(200).has("output.task_status", "UNKNOWN")
+
+
+@contract(
     "bodies.huge",
     "A body or a text that is too large is 400, in the vendor's words, and does no harm",
     basis="inferred",

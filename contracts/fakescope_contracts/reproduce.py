@@ -20,6 +20,7 @@ __all__ = ["Case", "as_curl", "as_pytest"]
 
 _BASE = "http://127.0.0.1:8900"
 _SHORTEST_ID = 8
+_BEHIND_HOST = "//"  # where a link is followed: of its address what comes after the host
 _RUN = re.compile(rb"(.)\1{63,}", re.DOTALL)
 
 
@@ -48,7 +49,7 @@ class _Said(NamedTuple):
 
 def as_curl(case: Case) -> str:
     """A script for sh, with curl: it prints every answer; ids are taken from answers with python3."""
-    lines = ["#!/bin/sh", f"# {case.id}: {_line(case.promise)}", f"# but {_line(case.broken.came)}"]
+    lines = ["#!/bin/sh", f"# {case.id}: {case.promise}", f"# but {case.broken.came}"]
     lines.append(f': "${{CONTRACT_URL:={case.base}}}"')
     for account in _accounts(case):
         value = f"={KEYS[account]}" if case.keys[account] == KEYS.get(account) else f"?set the key of account {account}"
@@ -86,8 +87,7 @@ def _curl(said: _Said) -> Iterator[str]:
     yield f"r{said.number}=$({command})"
     yield f"printf '%s\\n' \"$r{said.number}\""
     for name, path in said.gives.items():
-        keys = "".join(f"[{json.dumps(key)}]" for key in path)
-        script = quote(f"import json, sys; print(json.load(sys.stdin){keys})")
+        script = quote(f"import json, sys; print(json.load(sys.stdin){_reached(path)})")
         yield f"{name}=$(printf '%s' \"$r{said.number}\" | python3 -c {script})"
 
 
@@ -138,7 +138,7 @@ def as_pytest(case: Case) -> str:
     answers = sum(isinstance(step, Exchange) for step in case.broken.history)
     claim = case.broken.claim
     body.append(f"assert {claim}" + (f", r{answers}.text[:1000]" if answers else ""))
-    told = json.dumps(f"{case.id}: {_line(case.promise)} But {_line(case.broken.came)}", ensure_ascii=False)
+    told = json.dumps(f"{case.id}: {case.promise} But {case.broken.came}", ensure_ascii=False)
     imports = ["import os", *["import re"] * ("re." in claim), *["import time"] * sleeps, "", "import httpx"]
     keys = [f"KEY_{account.upper()} = os.environ{_from_environment(case, account)}" for account in _accounts(case)]
     return "\n".join(
@@ -174,7 +174,7 @@ def _python(said: _Said) -> Iterator[str]:
     given += [f"content={_built(request.body, said.uses)}"] if request.body else []
     yield f"r{said.number} = http.request({', '.join(given)})"
     for name, path in said.gives.items():
-        yield f"{name} = r{said.number}.json()" + "".join(f"[{json.dumps(key)}]" for key in path)
+        yield f"{name} = r{said.number}.json(){_reached(path)}"
 
 
 def _python_control(method: str, what: str, account: str, order: Any = None) -> str:
@@ -235,11 +235,18 @@ def _leaves(body: bytes) -> list[tuple[tuple[str | int, ...], str]]:
         path, value = waiting.pop()
         if isinstance(value, str) and len(value) >= _SHORTEST_ID:
             found.append((path, value))
+            if value.startswith(("http://", "https://")) and value.count("/") > 2:
+                found.append(((*path, _BEHIND_HOST), value.split("/", 3)[3]))
         elif isinstance(value, dict):
             waiting += [((*path, key), one) for key, one in value.items()]
         elif isinstance(value, list):
             waiting += [((*path, n), one) for n, one in enumerate(value)]
     return sorted(found, key=lambda leaf: (len(leaf[0]), str(leaf[0])))
+
+
+def _reached(path: tuple[str | int, ...]) -> str:
+    """That place in an answer, as Python."""
+    return "".join('.split("/", 3)[3]' if key == _BEHIND_HOST else f"[{json.dumps(key)}]" for key in path)
 
 
 def _accounts(case: Case) -> list[str]:
@@ -277,8 +284,3 @@ def _readable(piece: bytes) -> str | None:
     except UnicodeDecodeError:
         return None
     return text if text.isprintable() else None
-
-
-def _line(text: str) -> str:
-    """One line, printable."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

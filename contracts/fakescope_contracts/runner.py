@@ -14,7 +14,7 @@ from hypothesis.strategies import DataObject, data
 
 from fakescope.catalog import Catalog
 from fakescope.catalog.spec import BASES, ModelSpec
-from fakescope_contracts.conversation import Broken, Conversation, UndecidedError
+from fakescope_contracts.conversation import Broken, Conversation, UndecidedError, printable
 from fakescope_contracts.registry import Contract
 from fakescope_contracts.target import ABILITIES, NoAnswerError, Target
 
@@ -150,7 +150,7 @@ def try_out(
             return verdict("broken", broken.came, broken)
         if isinstance(error, NoAnswerError):
             raise
-        return verdict("error", f"{type(error).__name__}: {error}")
+        return verdict("error", printable(f"{type(error).__name__}: {error!s:.300}"))
     if tally.undecided:
         said = f"{tally.undecided} of {tally.examples} examples say nothing: {tally.reason}"
         return verdict("skipped" if tally.undecided == tally.examples else "kept", said)

@@ -6,7 +6,9 @@ that an earlier task of the same account returned, for models that need one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
+from itertools import zip_longest
 from math import isqrt
 from typing import Any, NamedTuple
 
@@ -86,7 +88,10 @@ class BrokenBody(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """How a broken body is refused: `shows` is "submit" (HTTP 400) or "task" (it fails), with this code and text."""
+    """How a broken body is refused: `shows` is "submit" (HTTP 400) or "task" (it fails), with this code.
+
+    `message` is a pattern of the whole text; `basis` says whether that was seen for this model.
+    """
 
     shows: str
     code: str
@@ -95,15 +100,17 @@ class Refusal(NamedTuple):
 
 
 def refusal_of(catalog: Catalog, spec: ModelSpec, broken: BrokenBody, *, at_once: bool = False) -> Refusal:
-    """What the catalogue says of a broken body; `at_once` where the model is asked to answer without a task.
-
-    A text may have places to fill in, such as {given}.
-    """
-    text = catalog.problem(spec, spec.fields[spec.position[broken.path]], broken.mistake)
+    """What the catalogue says of a broken body; `at_once` where the model is asked to answer without a task."""
+    field = spec.fields[spec.position[broken.path]]
+    text = catalog.problem(spec, field, broken.mistake)
     missing = spec.problems == "presence" and broken.mistake in ("missing", "one_of")
     at_submit = at_once or spec.mode == "sync" or spec.problems == "submit" or missing
-    basis = "seen" if text.basis == "seen" and spec.name in text.seen_for else "inferred"
-    return Refusal("submit" if at_submit else "task", text.code, text.message, basis)
+    known = text.basis if not text.seen_for else "seen" if spec.name in text.seen_for else "inferred"
+    named = {"path": field.path, "field": field.path.rpartition(".")[2]}
+    parts = re.split(r"\{(\w+)\}", text.message)  # every second one is a place to fill in
+    filled = [re.escape(named[part]) if part in named else ".*" for part in parts[1::2]]
+    message = "".join(part for pair in zip_longest(map(re.escape, parts[::2]), filled, fillvalue="") for part in pair)
+    return Refusal("submit" if at_submit else "task", text.code, message, known)
 
 
 class Case(NamedTuple):

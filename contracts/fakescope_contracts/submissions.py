@@ -5,16 +5,19 @@ A body has its mistakes from the catalogue's data, and so have the codes that ar
 
 from __future__ import annotations
 
+import re
+from itertools import chain
 from typing import Any
 
 from hypothesis import strategies as st
 
 from fakescope.catalog.rules import Reference
 from fakescope.catalog.spec import ModelSpec
-from fakescope_contracts.conversation import Conversation, Reply
+from fakescope_contracts.conversation import Conversation, Reply, UndecidedError
 from fakescope_contracts.registry import Draw, contract
 from fakescope_contracts.strategies import (
     BrokenBody,
+    Case,
     boundary_cases,
     broken_bodies,
     refusal_of,
@@ -111,18 +114,41 @@ def a_broken_rule_shows_where_it_is_looked_at(talk: Conversation, spec: ModelSpe
 
 
 @contract(
+    "submissions.words",
+    "A refusal has the very words that were seen for this rule of this model",
+    basis="seen",
+    per="model",
+)
+def refusals_have_the_words_that_were_seen(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
+    broken = draw(broken_bodies(spec, _reference(talk, spec)))
+    expected = refusal_of(talk.catalog, spec, broken)
+    if expected.basis != "seen":
+        raise UndecidedError("no words were seen for the rule that is broken")
+    reply, path = talk.submit(spec, broken.body), "message"
+    if reply.status_code == 200:
+        reply, path = talk.ended(talk.task_of(reply)), "output.message"
+    text = reply.at(path)
+    kept = isinstance(text, str) and re.fullmatch(expected.message, text, re.DOTALL) is not None
+    claim = f"re.fullmatch({expected.message!r}, {reply.where(path)}, re.DOTALL)"
+    reply.hold(kept, f"{path} is {text!r}", claim)
+
+
+@contract(
     "submissions.boundaries",
     "Every bound is where it is documented: its ends are accepted, one step outside is refused",
     basis="documented",
     per="model",
 )
 def bounds_are_where_they_are_documented(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
-    case = draw(st.sampled_from(boundary_cases(spec, _reference(talk, spec))))
-    reply = talk.submit(spec, case.body)
-    if case.mistake is None:
-        _succeeds(talk, spec, reply)
-    else:
-        _is_refused_anyhow(talk, spec, BrokenBody(case.body, case.path, case.mistake), reply)
+    cases = _cases_of(spec, _reference(talk, spec))
+    few = st.lists(st.sampled_from(range(len(cases))), max_size=10)
+    numbers = chain(*draw(st.tuples(few, few, few, few)))  # many at a time, and one where that shows the mistake
+    for case in [cases[n] for n in dict.fromkeys(numbers)]:
+        reply = talk.submit(spec, case.body)
+        if case.mistake is None:
+            _succeeds(talk, spec, reply)
+        else:
+            _is_refused_anyhow(talk, spec, BrokenBody(case.body, case.path, case.mistake), reply)
 
 
 @contract(
@@ -223,6 +249,18 @@ def prompts_come_back(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
 
 
 # -- what these have in common
+
+_worked_out: dict[str, tuple[ModelSpec, list[Case]]] = {}
+
+
+def _cases_of(spec: ModelSpec, reference: str) -> list[Case]:
+    """The boundary cases of a model, worked out once: for some that takes half a second."""
+    if reference:  # another one in each example
+        return boundary_cases(spec, reference)
+    known = _worked_out.get(spec.name)
+    if known is None or known[0] is not spec:
+        known = _worked_out[spec.name] = spec, boundary_cases(spec)
+    return known[1]
 
 
 def _keeps_prompts(spec: ModelSpec) -> bool:

@@ -20,6 +20,7 @@ import httpx
 __all__ = [
     "ABILITIES",
     "KEYS",
+    "App",
     "AsgiTarget",
     "NoAnswerError",
     "Request",

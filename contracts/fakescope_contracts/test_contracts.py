@@ -29,16 +29,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return metafunc.config.getoption(f"--fakescope-{name}")
 
     if not given("url"):
-        raise pytest.UsageError("give --fakescope-url http://127.0.0.1:8900, the server that is to be judged")
+        raise pytest.Collector.CollectError(
+            "give --fakescope-url http://127.0.0.1:8900, the server that is to be judged"
+        )
     plan = Plan(given("max-examples"), given("seed"), words(None, None, given("basis")) or BASES)
     try:
         target = open_target(given("url"), CATALOG, os.environ)
         contracts = chosen_contracts(all_contracts(), words(None, None, given("only")))
         specs = chosen_models(CATALOG, words(None, None, given("models")))
     except (NoAnswerError, SettingsError) as error:
-        raise pytest.UsageError(f"--fakescope-url: {error}") from None
+        raise pytest.Collector.CollectError(f"--fakescope-url: {error}") from None
     except click.UsageError as error:
-        raise pytest.UsageError(error.message) from None
+        raise pytest.Collector.CollectError(error.message) from None
     metafunc.config.add_cleanup(target.close)
     todo = trials(contracts, target, specs, plan)
     ids = [f"{one.contract.id} {one.shown}".strip() for one in todo]

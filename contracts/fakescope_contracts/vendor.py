@@ -19,7 +19,6 @@ from urllib.parse import urlsplit
 from fakescope.catalog import Catalog
 from fakescope.catalog.spec import ModelSpec
 from fakescope.errors import SettingsError
-from fakescope_client.pacing import Pacer
 from fakescope_contracts.billing import READING, SUBMITTED_TO, Judge, Judgement
 from fakescope_contracts.conversation import UndecidedError
 from fakescope_contracts.spending import Spending
@@ -121,7 +120,7 @@ class Gate:
         self.kept: list[Kept] = []
         self._judge = Judge(catalog, target.region)
         self._clock, self._sleep = clock, sleep or ((lambda _: None) if "clock" in target.abilities else target.advance)
-        self._pacers: dict[str, Pacer] = {}
+        self._next_turn: dict[str, float] = {}
         self._closed = ""
 
     def send(self, request: Request, account: str | None = "a") -> Response:
@@ -190,9 +189,11 @@ class Gate:
             if spec is not None:
                 limits = spec.limits_in(self.region)
                 kind, per_s = spec.name, limits.submits / limits.per_s / 2
-        pacer = self._pacers.setdefault(kind, Pacer(per_s))
-        if (pause := pacer.turn(self._clock())) > 0:
-            self._sleep(pause)
+        now = self._clock()
+        turn = max(now, self._next_turn.get(kind, now))
+        self._next_turn[kind] = turn + 1 / per_s
+        if turn > now:
+            self._sleep(turn - now)
 
     def _spec_of(self, request: Request) -> ModelSpec | None:
         return self._catalog.find(json.loads(request.body)["model"])
