@@ -115,7 +115,8 @@ class Judge:
         is_task, is_service = _TASKS.fullmatch(path) is not None, bare in self._paths
         if any(part in (".", "..") for part in unquote(unquote(path)).split("/")) and method not in READING:
             return Judgement("never", "its path could lead elsewhere")
-        if method in READING and not named and (path.startswith("/api/v1/tasks") or is_service or _is_nobodys(path)):
+        read = re.sub("/+", "/", path)
+        if method in READING and not named and (read.startswith("/api/v1/tasks") or is_service or _is_nobodys(path)):
             return Judgement("free", "it only reads")
         if is_task and not named:
             return Judgement("free", "nothing starts on the path of a task")

@@ -52,9 +52,15 @@ class Trial(NamedTuple):
 
 
 class Tally:
-    """How many examples there were, without those that were drawn in vain; how many said nothing, and why not."""
+    """How many examples there were, without those that were drawn in vain; how many said nothing, and why not.
+
+    `notes` has the first promise that was broken, and what ended the trial before its time.
+    """
 
     examples, undecided, reason = 0, 0, ""
+
+    def __init__(self) -> None:
+        self.notes: list[Exception] = []
 
 
 class Verdict(NamedTuple):
@@ -129,7 +135,7 @@ def try_out(
     def begin() -> Conversation:
         seen(trial, tally.examples)
         target.reset()
-        return Conversation(target, catalog, trial.spec)
+        return Conversation(target, catalog, trial.spec, tally.notes)
 
     before = perf_counter()
 
@@ -142,12 +148,14 @@ def try_out(
         _examples_of(trial, plan, begin, tally)()
     except Unsatisfiable:
         return verdict("error", "no example could be drawn")
-    except UndecidedError as error:  # in a machine: an example cannot be left out, so nothing is known
-        return verdict("skipped", str(error))
     except Exception as error:
-        broken = _broken_in(error)
+        broken = _broken_in(error) or next((one for one in tally.notes if isinstance(one, Broken)), None)
         if broken is not None:
             return verdict("broken", broken.came, broken)
+        if isinstance(error, UndecidedError):  # the last, or in a machine, where no example can be left out
+            return verdict("skipped", str(error))
+        if tally.notes:
+            return verdict("skipped", str(tally.notes[-1]))
         if isinstance(error, NoAnswerError):
             raise
         return verdict("error", printable(f"{type(error).__name__}: {error!s:.300}"))
@@ -188,6 +196,8 @@ def _examples_of(trial: Trial, plan: Plan, begin: Callable[[], Conversation], ta
         try:
             check(begin(), spec, data.draw)
         except UndecidedError as error:
+            if error.is_last:
+                raise
             tally.undecided += 1
             tally.reason = str(error)
         except Broken:

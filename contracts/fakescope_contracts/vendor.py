@@ -24,7 +24,7 @@ from fakescope_contracts.conversation import UndecidedError
 from fakescope_contracts.spending import Spending
 from fakescope_contracts.target import NoAnswerError, Request, Response, Target, UrlTarget
 
-__all__ = ["Gate", "Kept", "Purse", "VendorTarget", "WithheldError", "gated", "open_target"]
+__all__ = ["Gate", "Kept", "Purse", "SpentError", "VendorTarget", "WithheldError", "gated", "open_target"]
 
 KEY_VARIABLE = "DASHSCOPE_API_KEY"
 _STAND_IN = "<DASHSCOPE_API_KEY>"
@@ -37,6 +37,12 @@ _REMOVED = "<removed>"
 
 class WithheldError(UndecidedError, SkipTest):
     """The gate did not send a request, so that the example says nothing. Hypothesis shrinks no skipped test."""
+
+
+class SpentError(WithheldError):
+    """Nothing that costs money is sent any more, or not as much."""
+
+    is_last = True
 
 
 class Kept(NamedTuple):
@@ -70,10 +76,10 @@ class Purse:
         return self.budget - self.spent
 
     def take(self, cny: Decimal) -> None:
-        """Raises WithheldError if there is not as much left."""
+        """Raises SpentError if there is not as much left."""
         with self._lock:
             if cny > self.left:
-                raise WithheldError(f"the budget has {self.left} CNY left of {self.budget}, and this may cost {cny}")
+                raise SpentError(f"the budget has {self.left} CNY left of {self.budget}, and this may cost {cny}")
             self.spent += cny
 
     def give_back(self, cny: Decimal) -> None:
@@ -128,7 +134,7 @@ class Gate:
         is_submission = request.path.startswith(SUBMITTED_TO) and request.method not in READING
         is_somebodys = self._judge.is_somebodys(request, account, self.keys.values())
         if self._closed and is_submission and is_somebodys:
-            raise WithheldError(f"nothing is submitted any more: {self._closed}")
+            raise SpentError(f"nothing is submitted any more: {self._closed}")
         self._let_through(request, judged)
         self._wait(request, judged)
         response = self._target.send(request, account)

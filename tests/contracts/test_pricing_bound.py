@@ -82,7 +82,7 @@ def test_no_bill_is_higher_than_the_most_that_was_said(spec: ModelSpec, desk: An
     holds()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.sampled_from(sorted(set(SPECS) - NOT_KNOWN)), st.data())
 def test_any_body_at_all_has_a_price_or_none_and_never_a_traceback(model: str, data: st.DataObject) -> None:
     anything = st.recursive(

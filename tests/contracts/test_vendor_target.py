@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import closing
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from math import inf
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -26,7 +27,7 @@ from fakescope.errors import SettingsError
 from fakescope_contracts.registry import all_contracts, contract_of
 from fakescope_contracts.runner import Plan, Trial, run, trials
 from fakescope_contracts.spending import Spending, allow, estimates
-from fakescope_contracts.target import AsgiTarget, NoAnswerError, Request, UrlTarget
+from fakescope_contracts.target import AsgiTarget, NoAnswerError, Request, Response, UrlTarget
 from fakescope_contracts.vendor import Gate, Purse, VendorTarget, open_target
 
 KEY = "sk-0123456789abcdef0123456789abcdef"
@@ -263,9 +264,28 @@ def test_the_command_says_what_a_run_may_cost_and_stops_in_time(start_server: Ca
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert re.search(r"^paths\.slash +2 submissions, at most 1\.12 CNY$", ended.stdout, re.M)  # twice 4 at 0.14
     assert re.search(r"^Estimate: at most \d+\.\d+ CNY in all; the budget ends it at 0\.60 CNY$", ended.stdout, re.M)
-    assert "the budget has 0.04 CNY left of 0.60, and this may cost 0.56" in ended.stdout
+    assert "        the budget has 0.04 CNY left of 0.60, and this may cost 0.56\n" in ended.stdout
     assert "Money: at most 0.56 CNY of 0.60 spent\n" in ended.stdout
     assert billed(server) <= Decimal("0.56")
+
+
+class Wrong(AsgiTarget):
+    """Fakes that break a promise at the first submission, and say so."""
+
+    def send(self, request: Request, account: str | None = "a") -> Response:
+        response = super().send(request, account)
+        return response._replace(status=201) if request.path.rstrip("/").endswith("synthesis") else response
+
+
+def test_a_promise_that_was_broken_is_told_although_the_money_is_gone_when_it_is_tried_again() -> None:
+    with closing(Wrong(create_app(Settings(speed=inf), catalog=CATALOG))) as target:
+        gate = Gate(target, CATALOG, Purse(Decimal("0.60")))
+        (trial,) = trials([contract_of("paths.slash")], gate, MODELS[1:2], Plan(max_examples=5))
+        (verdict,) = run([trial], gate, CATALOG, Plan(max_examples=5))
+
+    assert (verdict.outcome, verdict.broken is not None) == ("broken", True)
+    assert gate.purse is not None
+    assert gate.purse.spent == Decimal("0.56")
 
 
 def test_money_is_not_spent_without_a_yes(start_server: Callable[..., Any]) -> None:
