@@ -33,6 +33,7 @@ _LONGEST_S = 3 * 3600 + 1
 _PAUSES_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 """How long a task is waited for where the clock cannot be moved: about 3 s."""
 
+_ON_THE_WAY = ("PENDING", "PRE-PROCESSING", "RUNNING", "POST-PROCESSING", "SUSPENDED")
 _ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "UNKNOWN")
 
 
@@ -232,8 +233,8 @@ class Conversation:
             return self.poll(task_id, account=account).has("output.task_status", *_ENDED)
         for pause in _PAUSES_S:
             reply = self.poll(task_id, account=account)
-            if reply.at("output.task_status") in _ENDED:
-                return reply
+            if reply.at("output.task_status") not in _ON_THE_WAY:
+                return reply.has("output.task_status", *_ENDED)
             self.let_pass(pause, account)
         raise UndecidedError(f"no task ended within {sum(_PAUSES_S):.0f} s")
 

@@ -88,12 +88,12 @@ class Call:
     async def forward(self) -> Answer:
         """What the real application says."""
         rest = [{"type": "http.request", "body": self.body, "more_body": False}]
-        sent: list[dict[str, Any]] = []
+        sent: list[Scope] = []
 
         async def receive() -> dict[str, Any]:
             return rest.pop() if rest else {"type": "http.disconnect"}
 
-        async def send(message: dict[str, Any]) -> None:
+        async def send(message: Scope) -> None:
             sent.append(message)
 
         headers = [(name, value) for name, value in self.scope["headers"] if name != b"content-length"]
