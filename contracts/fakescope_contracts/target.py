@@ -34,6 +34,7 @@ ABILITIES = {
     "reset": "its tasks can be thrown away",
     "failures": "fakescope's test values provoke failures",
     "free": "nothing costs money",
+    "money": "money may be spent at it",
     "accounts": "there is a key of a second account",
     "regions": "the Host header decides on the region",
     "invalid_key": "it refuses the key sk-fake-invalid",
