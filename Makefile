@@ -1,7 +1,7 @@
 # Two commands for a fresh machine with Python 3.11 or later, git and make:
 #   make run     install, start the simulator, say how to point a client at it
 #   make test    install, then everything a change must pass
-# make contracts draws more examples, and others in each run: what a night or a doubt is for.
+# make contracts draws ten times as many examples of the contracts, and others in each run: for a night, or a doubt.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -9,7 +9,7 @@ WORKERS ?= 2
 
 # The contracts in `make test` are always drawn from the same seed; `make test CONTRACT_SEED=1` draws others.
 CONTRACT_SEED ?= 0
-EXAMPLES ?= 10000
+EXAMPLES ?= 1000
 export CONTRACT_SEED
 
 .PHONY: run test check contracts format bench clean

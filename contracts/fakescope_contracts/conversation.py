@@ -12,9 +12,20 @@ import orjson
 
 from fakescope.catalog import Catalog
 from fakescope.catalog.spec import ModelSpec
-from fakescope_contracts.target import Request, Response, Target
+from fakescope_contracts.target import NoAnswerError, Request, Response, Target
 
-__all__ = ["ABSENT", "NO_TASK", "Broken", "Conversation", "Exchange", "Reply", "Step", "UndecidedError", "printable"]
+__all__ = [
+    "ABSENT",
+    "NO_TASK",
+    "Broken",
+    "Conversation",
+    "Exchange",
+    "Reply",
+    "Step",
+    "Unanswered",
+    "UndecidedError",
+    "printable",
+]
 
 ABSENT: Any = type("Absent", (), {"__repr__": lambda _: "nothing", "__bool__": lambda _: False})()
 """What is found where nothing is."""
@@ -33,6 +44,7 @@ _LONGEST_S = 3 * 3600 + 1
 _PAUSES_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 """How long a task is waited for where the clock cannot be moved: about 3 s."""
 
+_ON_THE_WAY = ("PENDING", "PRE-PROCESSING", "RUNNING", "POST-PROCESSING", "SUSPENDED")
 _ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "UNKNOWN")
 
 
@@ -61,6 +73,10 @@ class Broken(AssertionError):  # noqa: N818 - a verdict, not an error
     def __init__(self, came: str, claim: str, history: tuple[Exchange | Step, ...]) -> None:
         super().__init__(printable(came))
         self.came, self.claim, self.history = printable(came), claim, history
+
+
+class Unanswered(BaseException):
+    """Ends the examples at once: Hypothesis would ask again and again what is not answered, to find less to ask."""
 
 
 class UndecidedError(Exception):
@@ -169,15 +185,21 @@ class Conversation:
             body = json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")
             given.setdefault("Content-Type", "application/json")
         request = Request(method, path, (*given.items(), *self._host), body)
-        response = self.target.send(request, account)
+        response = self._answer(request, account)
         for _ in range(_PATIENCE if patient else 0):
             if response.status != 429 or b"Throttling.RateQuota" not in response.body:
                 break
             self.let_pass(1, account or "a")
-            response = self.target.send(request, account)
+            response = self._answer(request, account)
         self.history.append(Exchange(request, account, response))
         self._answers += 1
         return Reply(self, self._answers, response)
+
+    def _answer(self, request: Request, account: str | None) -> Response:
+        try:
+            return self.target.send(request, account)
+        except NoAnswerError as error:
+            raise Unanswered(str(error)) from error
 
     def submit(
         self,
@@ -216,8 +238,8 @@ class Conversation:
             return self.poll(task_id, account=account).has("output.task_status", *_ENDED)
         for pause in _PAUSES_S:
             reply = self.poll(task_id, account=account)
-            if reply.at("output.task_status") in _ENDED:
-                return reply
+            if reply.at("output.task_status") not in _ON_THE_WAY:
+                return reply.has("output.task_status", *_ENDED)
             self.let_pass(pause, account)
         raise UndecidedError(f"no task ended within {sum(_PAUSES_S):.0f} s")
 

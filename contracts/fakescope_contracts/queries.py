@@ -110,7 +110,7 @@ def the_rate_is_limited(talk: Conversation, spec: ModelSpec, draw: Draw) -> None
 @contract(
     "queries.read-only",
     "Reading changes nothing: asked again at the same time, the answer is the same",
-    basis="documented",
+    basis="inferred",
     needs={"clock"},
 )
 def reading_changes_nothing(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:

@@ -138,7 +138,7 @@ def as_pytest(case: Case) -> str:
     answers = sum(isinstance(step, Exchange) for step in case.broken.history)
     claim = case.broken.claim
     body.append(f"assert {claim}" + (f", r{answers}.text[:1000]" if answers else ""))
-    told = json.dumps(f"{case.id}: {case.promise} But {case.broken.came}", ensure_ascii=False)
+    told = json.dumps(f"{case.id}: {case.promise}. But {case.broken.came}", ensure_ascii=False)
     imports = ["import os", *["import re"] * ("re." in claim), *["import time"] * sleeps, "", "import httpx"]
     keys = [f"KEY_{account.upper()} = os.environ{_from_environment(case, account)}" for account in _accounts(case)]
     return "\n".join(

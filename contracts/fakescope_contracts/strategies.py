@@ -114,18 +114,32 @@ def refusal_of(catalog: Catalog, spec: ModelSpec, broken: BrokenBody, *, at_once
 
 
 class Case(NamedTuple):
-    """A body that gives `value` to the field at `path`, and the mistake that is expected, or None."""
+    """A body that gives `value` to the field at `path`, and the mistake that is expected, or None.
+
+    `basis` says how that is known. Where the field is null, that it counts as left out is our reading.
+    """
 
     body: Body
     path: str
     value: Any
     mistake: str | None
+    basis: str = "inferred"
+
+    @property
+    def is_null(self) -> bool:
+        """Whether the field is there, and null."""
+        table: Any = self.body
+        *outer, key = self.path.split(".")
+        for name in outer:
+            table = table.get(name, {})
+        return key in table and table[key] is None
 
 
 @st.composite
-def valid_bodies(draw: st.DrawFn, spec: ModelSpec, reference: str = "") -> Body:
+def valid_bodies(draw: st.DrawFn, spec: ModelSpec, reference: str = "", *, nulls: bool = True) -> Body:
     """Bodies that the model accepts: optional fields in and out, left out or null; anything in fields that are ignored.
 
+    Without `nulls`, what is not given is left out: that null is the same is our reading.
     They shrink to the required fields alone.
     """
     given = _drafting(draw, spec, reference).settle()
@@ -133,7 +147,7 @@ def valid_bodies(draw: st.DrawFn, spec: ModelSpec, reference: str = "") -> Body:
         if draw(st.booleans()):
             _put_anything(draw, spec, given, at)
     left_out = [at for at in range(len(spec.fields)) if at not in given]
-    return body_of(spec, given, left_out if draw(st.booleans()) else ())
+    return body_of(spec, given, left_out if nulls and draw(st.booleans()) else ())
 
 
 def rules_to_break(spec: ModelSpec, bases: Collection[str] = BASES) -> list[int | Constraint]:
@@ -143,10 +157,13 @@ def rules_to_break(spec: ModelSpec, bases: Collection[str] = BASES) -> list[int 
 
 
 @st.composite
-def broken_bodies(draw: st.DrawFn, spec: ModelSpec, reference: str = "", bases: Collection[str] = BASES) -> BrokenBody:
+def broken_bodies(
+    draw: st.DrawFn, spec: ModelSpec, reference: str = "", bases: Collection[str] = BASES, *, nulls: bool = True
+) -> BrokenBody:
     """Bodies that break exactly one rule of one field, or one rule between fields. They shrink to nothing else.
 
     Only rules that are known in one of the ways in `bases` are broken; there must be some (see `rules_to_break`).
+    Without `nulls`, what is missing is left out, and never null.
     """
     place = draw(st.sampled_from(rules_to_break(spec, bases)))
     drafting = _drafting(draw, spec, reference)
@@ -154,7 +171,7 @@ def broken_bodies(draw: st.DrawFn, spec: ModelSpec, reference: str = "", bases: 
         found = _breaking(drafting, place)
     else:
         mistake = draw(st.sampled_from(_mistakes_in(spec.fields[place])))
-        found = _with_mistake(drafting, place, mistake, null=mistake is MISSING and draw(st.booleans()))
+        found = _with_mistake(drafting, place, mistake, null=mistake is MISSING and nulls and draw(st.booleans()))
     try:
         broken = list(found)
     except NoBodyError:  # the other fields, drawn before, do not go with this mistake
@@ -172,14 +189,19 @@ def boundary_cases(spec: ModelSpec, reference: str = "") -> list[Case]:
     """For every field its bounds, one step outside each, each of a few values, wrong types and null; for every rule
     between fields a body that breaks it, or one with a mistake that it hides. Always the same list.
     """
-    found = [case for at in range(len(spec.fields)) for case in _cases_of(spec, at, reference)]
+    found = [
+        case if case.is_null else case._replace(basis=field.basis)
+        for at, field in enumerate(spec.fields)
+        for case in _cases_of(spec, at, reference)
+    ]
     for constraint in constraints_of(spec):
         if not _can_be_broken(constraint):
-            found += () if constraint.kind == "default" else _hidden(constraint, spec, reference)
+            hidden = [] if constraint.kind == "default" else _hidden(constraint, spec, reference)
+            found += [case._replace(basis=constraint.basis) for case in hidden]
             continue
         broken = list(_breaking(_plain_drafting(spec, reference), constraint))
         assert broken, (spec.name, constraint)
-        found += [Case(body, path, None, mistake) for body, path, mistake in broken]
+        found += [Case(body, path, None, mistake, constraint.basis) for body, path, mistake in broken]
     return found
 
 

@@ -15,13 +15,13 @@ import pytest
 
 from fakescope import Settings, create_app
 from fakescope.catalog import Catalog
-from fakescope_contracts import exchanges, payloads, queries, submissions
+from fakescope_contracts import exchanges, payloads, queries, refusals, submissions
 from fakescope_contracts.registry import Contract, contract_of
 from fakescope_contracts.reproduce import Case, as_pytest
 from fakescope_contracts.runner import Plan, trials, try_out
 from fakescope_contracts.target import AsgiTarget
 
-MODULES = (exchanges, payloads, queries, submissions)
+MODULES = (exchanges, payloads, queries, refusals, submissions)
 CONTRACTS = {one.id: one for module in MODULES for one in vars(module).values() if isinstance(one, Contract)}
 MODELS = ["wan2.2-t2v-plus", "qwen-image-2.0", "wan2.6-image"]
 
@@ -181,13 +181,14 @@ BREAKS: dict[str, Change] = {
     "submissions.inferred": at(lambda seen: state(seen) == "FAILED", with_output(code="InternalError")),
     "submissions.where": at(lambda seen: state(seen) == "FAILED", with_output(task_status="SUCCEEDED")),
     "submissions.words": at(lambda seen: state(seen) == "FAILED", with_output(message="size must be nice")),
+    "submissions.null": at(lambda s: s.is_submission and b"null" in s.raw, refused(400, "InvalidParameter.Null")),
     "submissions.boundaries": at(
         lambda s: s.is_submission and b"2147483647" in s.raw, refused(400, "InvalidParameter")
     ),
     "submissions.mode": at(says("AccessDenied"), Wrong(400)),
     "submissions.endpoint": at(lambda s: "url error" in s.answer.get("message", ""), refused(400, "InvalidParameter")),
     "submissions.no-such-model": at(lambda s: s.answer.get("message") == "Model not exist.", Wrong(200)),
-    "submissions.envelope": at(says("BadRequest.EmptyModel"), Wrong(422)),
+    "submissions.envelope": at(says("BadRequest.EmptyInput"), Wrong(422)),
     "submissions.parameters": at(lambda s: "(parameters)" in s.answer.get("message", ""), ACCEPTED),
     "submissions.unicode": at(
         lambda s: state(s) == "SUCCEEDED" and "orig_prompt" in s.answer["output"],

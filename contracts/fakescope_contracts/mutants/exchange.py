@@ -224,7 +224,7 @@ async def any_model_will_do(call: Call) -> Answer:
     return answer
 
 
-@mutant("submissions.envelope")
+@mutant("submissions.parameters")
 async def any_model_name_is_500(call: Call) -> Answer:
     """A model whose name is not a text is an error inside."""
     if call.kind == "submit" and not isinstance(call.json.get("model", ""), str):

@@ -128,7 +128,7 @@ async def missing_prompt_is_taken(call: Call) -> Answer:
     return await call.forward()
 
 
-@mutant("submissions.boundaries")
+@mutant("submissions.null")
 async def null_is_refused(call: Call) -> Answer:
     """null for a field that may be left out is wrong."""
     return await _read(call, "parameters", "seed", lambda given: "null" if given is None else given)
