@@ -1,12 +1,18 @@
 # Two commands for a fresh machine with Python 3.11 or later, git and make:
 #   make run     install, start the simulator, say how to point a client at it
 #   make test    install, then everything a change must pass
+# make contracts draws ten times as many examples of the contracts, and others in each run: for a night, or a doubt.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: run test check format bench cassettes clean
+# The contracts in `make test` are always drawn from the same seed; `make test CONTRACT_SEED=1` draws others.
+CONTRACT_SEED ?= 0
+EXAMPLES ?= 1000
+export CONTRACT_SEED
+
+.PHONY: run test check contracts format bench cassettes clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/fakescope serve $(ARGS)
@@ -20,7 +26,12 @@ check:
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	@echo "The contracts of this run are drawn from seed $(CONTRACT_SEED)"
 	$(BIN)/pytest -n $(WORKERS) --cov --cov-report=term
+
+# A new seed each time, printed first and last; `make contracts ARGS="--seed 7 --only tasks"` is one again.
+contracts: $(VENV)/dev.stamp
+	$(BIN)/fakescope contract --app fakescope:create_app --max-examples $(EXAMPLES) $(ARGS)
 
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix .

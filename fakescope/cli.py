@@ -113,7 +113,7 @@ class _Group(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if (at := _ELSEWHERE.get(cmd_name)) is None or not _is_there(at):
             return super().get_command(ctx, cmd_name)
-        command: click.Command = getattr(import_module(at), cmd_name)
+        command: click.Command | None = getattr(import_module(at), cmd_name, None)
         return command
 
 

@@ -1,0 +1,16 @@
+"""Servers that are wrong on purpose, each in one small way: what the contracts have to notice.
+
+A mutant wraps an application and needs nothing of its inside. To add one, write a small function in one of the modules
+of this package, with one of these decorators, the contract that has to notice it, and a sentence that says what is
+wrong; then write the table anew (`docs/contracts.md` says how). `MUTANTS` has them all.
+"""
+
+from __future__ import annotations
+
+from fakescope_contracts.mutants import exchange, fields, lanes, life, lists, results
+from fakescope_contracts.mutants.wrapping import Answer, Call, Mutant, mutated, registered
+
+__all__ = ["MUTANTS", "Answer", "Call", "Mutant", "exchange", "fields", "lanes", "life", "lists", "mutated", "results"]
+
+MUTANTS: dict[str, Mutant] = dict(sorted(registered().items()))
+"""All of them, by name."""
