@@ -65,8 +65,8 @@ def create_admin(simulator: Simulator, account_of: Callable[[Any], Account], abo
         query = request.query_params
         limit, offset = _number(query.get("limit"), "limit", 100), _number(query.get("offset"), "offset", 0)
         status = query.get("status")
-        if status is not None and status not in TaskStatus.__members__:
-            raise CommandError(f"status must be one of {', '.join(TaskStatus.__members__)}; got {status!r:.40}")
+        if status is not None and status not in [*TaskStatus]:
+            raise CommandError(f"status must be one of {', '.join(TaskStatus)}; got {status!r:.40}")
         wanted = Filter(task_id=query.get("task_id"), model=query.get("model"), status=status)
         origin = f"{request.url.scheme}://{request.url.netloc}"
         page = await simulator.survey(account, wanted, offset, limit, origin)
