@@ -11,9 +11,23 @@ from fakescope.catalog.spec import ModelSpec, Node, Refusal
 from fakescope.openapi.bodies import named_source
 from fakescope.openapi.values import Schema
 
-__all__ = ["STATUSES", "listed", "objects", "pending", "refusals", "result_of", "task_in"]
+__all__ = [
+    "STATUSES",
+    "VERSIONED",
+    "listed",
+    "objects",
+    "pending",
+    "ref",
+    "refusals",
+    "refused",
+    "result_of",
+    "task_in",
+]
 
 STATUSES = ("PENDING", "PRE-PROCESSING", "RUNNING", "POST-PROCESSING", "SUCCEEDED", "FAILED", "CANCELED", "UNKNOWN")
+
+VERSIONED: Schema = {"X-Fakescope-Version": {"$ref": "#/components/headers/X-Fakescope-Version"}}
+"""The header of ours that every answer has."""
 
 TEXT: Schema = {"type": "string"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
@@ -56,6 +70,16 @@ _MAY_BE_ABSENT = frozenset(
     ("prompt", "rewritten_prompt", "used_prompt", "frames_per_s", "lines", "size", "sound", "box_ratio")
 )
 _CASTS: dict[str, Schema] = {"integer": {"type": "integer"}, "number": {"type": "number"}, "text": TEXT}
+
+
+def ref(component: str) -> Schema:
+    """A reference to a schema of the document."""
+    return {"$ref": f"#/components/schemas/{component}"}
+
+
+def refused(kind: str, statuses: Iterable[str]) -> dict[str, Schema]:
+    """References to the refusals of an operation, by status."""
+    return {status: {"$ref": f"#/components/responses/{kind}{status}"} for status in statuses}
 
 
 def objects(properties: Schema, *optional: str) -> Schema:
@@ -102,10 +126,13 @@ def _node(node: Node, spec: ModelSpec) -> tuple[Schema, bool]:
         case "seconds_of":
             return _CASTS.get(node.cast, {"type": "number"}), spec.fields[node.at].required
         case "list":
-            return {"type": "array", "items": {"anyOf": [_object(child.children, spec) for child in node.children]}}, True
+            return {
+                "type": "array",
+                "items": {"anyOf": [_object(child.children, spec) for child in node.children]},
+            }, True
     one = _object(node.children, spec)
     if node.each:
-        return {"type": "array", "items": {"anyOf": [one, {"$ref": "#/components/schemas/PartialFailure"}]}}, True
+        return {"type": "array", "items": {"anyOf": [one, ref("PartialFailure")]}}, True
     return ({"type": "array", "items": one} if node.wrap else one), True
 
 
@@ -133,9 +160,10 @@ def task_in(status: str, results: Iterable[Schema] = ()) -> Schema:
         output["end_time"] = TIME
     if status == "FAILED":
         output |= {"code": TEXT, "message": TEXT}
-    output["task_metrics"] = {"$ref": "#/components/schemas/TaskMetrics"}
+    output["task_metrics"] = ref("TaskMetrics")
     answer = objects({"request_id": ID, "output": objects(output, "task_metrics")})
-    return answer | ({"anyOf": [*results]} if status == "SUCCEEDED" else {})
+    kinds = [*results] if status == "SUCCEEDED" else []
+    return answer | ({"anyOf": kinds} if kinds else {})
 
 
 def listed() -> Schema:
@@ -150,7 +178,7 @@ def listed() -> Schema:
         "region": TEXT,
         "request_id": ID,
         "start_time": MILLISECONDS,
-        "status": {"$ref": "#/components/schemas/TaskStatus"},
+        "status": ref("TaskStatus"),
         "task_id": ID,
         "user_api_unique_key": TEXT,
     }
@@ -170,25 +198,20 @@ def refusals(catalog: Catalog, *, of_tasks: bool) -> dict[str, Schema]:
     """HTTP status → the response that refuses, with an example per entry of the error table that has this status."""
     found: dict[str, list[Refusal]] = {}
     for refusal in catalog.refusals.values():
-        if _is_met(refusal, catalog, of_tasks=of_tasks):
+        if refusal.name in _OF_BOTH or of_tasks == (refusal.name in _OF_TASKS_ONLY):
             found.setdefault(str(refusal.status), []).append(refusal)
     return {status: _refusal(found[status], catalog, of_tasks=of_tasks) for status in sorted(found)}
 
 
-_OF_TASKS = ("method_not_supported", "no_api_key", "invalid_api_key", "cancel_refused", "list_parameter", "rate_quota")
-
-
-def _is_met(refusal: Refusal, catalog: Catalog, *, of_tasks: bool) -> bool:
-    if of_tasks:
-        return refusal.name in _OF_TASKS or refusal.name == "path_unknown"
-    return refusal.name not in ("cancel_refused", "list_parameter")
+_OF_TASKS_ONLY = frozenset(("cancel_refused", "list_parameter"))
+_OF_BOTH = frozenset(("method_not_supported", "no_api_key", "invalid_api_key", "path_unknown", "rate_quota"))
 
 
 def _refusal(rows: list[Refusal], catalog: Catalog, *, of_tasks: bool) -> Schema:
     codes = dict.fromkeys(row.code for row in rows)
     if not of_tasks and rows[0].status == 400:
         codes |= dict.fromkeys(problem.code for problem in catalog.problems.values())
-    body = {"allOf": [{"$ref": "#/components/schemas/Refusal"}, {"properties": {"code": {"enum": [*codes]}}}]}
+    body = {"allOf": [ref("Refusal"), {"properties": {"code": {"enum": [*codes]}}}]}
     return {
         "description": "; ".join(dict.fromkeys(f"`{row.code}`" for row in rows)),
         "headers": _HEADERS,

@@ -6,14 +6,13 @@ Two views of one model: what its documents state, and what a submission is accep
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 from fakescope.catalog.between import in_english
 from fakescope.catalog.rules import Assets, ListRule, Messages, Rule
 from fakescope.catalog.spec import Condition, Constraint, Field, ModelSpec, Source
-from fakescope.openapi.values import BEYOND, Schema, of_type, or_left_out, schema_of, times, value_for
+from fakescope.openapi.values import BEYOND, Schema, of_type, or_left_out, schema_of
 
-__all__ = ["example_body", "model_body", "named_source", "presence_body"]
+__all__ = ["model_body", "named_source", "presence_body"]
 
 
 def model_body(spec: ModelSpec) -> Schema:
@@ -101,13 +100,13 @@ class _Body:
                     for at in constraint.fields:
                         self._filled.setdefault(at, []).append((condition, constraint.value))
                 case "required":
-                    kept.append(_while(condition, _all(map(self.given, constraint.fields))))
+                    kept.append(self._told(constraint, _while(condition, _all(map(self.given, constraint.fields)))))
                 case _:
                     rule = self._between(self, constraint)
                     if rule is None:
                         beyond.append(in_english(constraint, spec))
                     else:
-                        kept.append(_while(condition, rule))
+                        kept.append(self._told(constraint, _while(condition, rule)))
         tables = {"input": self._table("input"), "parameters": self._table("parameters")}
         for at, conditions in self._ignored.items():
             field = spec.fields[at]
@@ -123,6 +122,14 @@ class _Body:
             **({"allOf": kept} if kept else {}),
             **({BEYOND: beyond} if beyond else {}),
         }
+
+    def _told(self, constraint: Constraint, schema: Schema) -> Schema:
+        """The schema of a rule between fields, and the rule in English, and how it is known."""
+        if schema == _ALWAYS:
+            return schema
+        about = {"description": in_english(constraint, self.spec), "x-fakescope-basis": constraint.basis}
+        source = {"x-fakescope-source": named_source(constraint.source)}
+        return schema | about | (source if constraint.source != self.spec.source else {})
 
     def _table(self, where: str) -> Schema:
         """`input` or `parameters`, with the fields in it; a nested field makes an object of what it is in."""
@@ -151,7 +158,7 @@ class _Body:
 
     # -- what is there
 
-    def _nothing(self, at: int) -> list[None | str]:
+    def _nothing(self, at: int) -> list[str | None]:
         return [None, ""] if self.spec.fields[at].empty_is_absent else [None]
 
     def _counts(self, at: int) -> Schema:
@@ -177,7 +184,9 @@ class _Body:
     def parts(self, at: int, least: int, most: int | None) -> Schema:
         """That a field has so many of a part."""
         part = self.spec.parts[at - len(self.spec.fields)]
-        what = {Messages: {"required": [part.word]}, Assets: of_type(part.word)}.get(type(part.rule), _of_films(part.word))
+        what = {Messages: {"required": [part.word]}, Assets: of_type(part.word)}.get(
+            type(part.rule), _of_films(part.word)
+        )
         count: Schema = {"type": "array", "contains": what, "minContains": least}
         count |= {} if most is None else {"maxContains": most}
         if isinstance(part.rule, Messages):
@@ -200,7 +209,9 @@ class _Body:
         filled = self._filled.get(at, [])
         by_default = [_all([_not(self._is_there(at)), c]) for c, value in filled if value in values]
         if self.spec.fields[at].default in values:
-            by_default.append(_all([_not(self._is_there(at)), *(_not(c) for c, value in filled if value not in values)]))
+            by_default.append(
+                _all([_not(self._is_there(at)), *(_not(c) for c, value in filled if value not in values)])
+            )
         found = _any([among, *by_default])
         return found if condition.test == "is" else _not(found)
 
@@ -212,7 +223,12 @@ class _Body:
         active: list[Schema] = []
         for group in groups:
             found = [
-                _all([self._is_there(at), _at(self.spec.fields[at].path, {"not": {"const": self.spec.fields[at].default}})])
+                _all(
+                    [
+                        self._is_there(at),
+                        _at(self.spec.fields[at].path, {"not": {"const": self.spec.fields[at].default}}),
+                    ]
+                )
                 for at in group
             ]
             self._ignore(group, _any(active)) if active else None
@@ -221,8 +237,14 @@ class _Body:
 
 def _of_films(word: str) -> Schema:
     """That an address is one of a video, or of a picture, by its ending or MIME type."""
-    endings = "|".join(f"[{a}{a.upper()}][{b}{b.upper()}][{c}{c.upper()}]" for a, b, c in ("avi", "flv", "mkv", "mov", "mp4", "mpg", "mxf"))
-    film = {"type": "string", "pattern": rf"^[^?#]*\.({endings}|[tT][sS]|[wW][eE][bB][mM])([?#]|$)|^[dD][aA][tT][aA]:[vV][iI][dD][eE][oO]\/"}
+    endings = "|".join(
+        f"[{a}{a.upper()}][{b}{b.upper()}][{c}{c.upper()}]"
+        for a, b, c in ("avi", "flv", "mkv", "mov", "mp4", "mpg", "mxf")
+    )
+    film = {
+        "type": "string",
+        "pattern": rf"^[^?#]*\.({endings}|[tT][sS]|[wW][eE][bB][mM])([?#]|$)|^[dD][aA][tT][aA]:[vV][iI][dD][eE][oO]\/",
+    }
     return film if word == "video" else {"type": "string", "not": film}
 
 
@@ -262,7 +284,11 @@ def _stated(body: _Body, constraint: Constraint) -> Schema | None:
             few = {"contains": {"const": constraint.value}, "minContains": 0, "maxContains": constraint.limit}
             return _all(_wherever(spec.fields[at].path, few) for at in fields)
         case "most_items" if constraint.limit <= _MOST_CASES and len(fields) <= 2:
-            shares = [(constraint.limit,)] if len(fields) == 1 else [(n, constraint.limit - n) for n in range(constraint.limit + 1)]
+            shares = (
+                [(constraint.limit,)]
+                if len(fields) == 1
+                else [(n, constraint.limit - n) for n in range(constraint.limit + 1)]
+            )
             return _any(_all(_at_most(body, at, n) for at, n in zip(fields, share, strict=True)) for share in shares)
         case "same_length" if len(fields) == 2:
             return _same_length(body, constraint)
@@ -297,43 +323,3 @@ def _most(spec: ModelSpec, at: int) -> int | None:
     rule = spec.parts[at - len(spec.fields)].rule if at >= len(spec.fields) else spec.fields[at].rule
     high = rule.bounds.high if isinstance(rule, ListRule) else rule.images.high if isinstance(rule, Messages) else None
     return None if high is None else int(high)
-
-
-# -- examples
-
-
-def example_body(spec: ModelSpec) -> Schema:
-    """A body with what the model needs, its first text and its parameters' defaults."""
-    given: dict[int, Any] = {at: value_for(f.rule) for at, f in enumerate(spec.fields) if f.required}
-    prompt = spec.position.get("input.prompt")
-    if prompt is not None and prompt not in given:
-        given[prompt] = value_for(spec.fields[prompt].rule)
-    for constraint in (*spec.constraints, *spec.between):
-        if not all(_is_so(condition, spec, given) for condition in constraint.conditions):
-            continue
-        if constraint.kind == "required":
-            given |= {at: value_for(spec.fields[at].rule) for at in constraint.fields if at not in given}
-        elif constraint.kind == "one_of" and not any(at in given for at in constraint.fields):
-            given[constraint.fields[0]] = value_for(spec.fields[constraint.fields[0]].rule)
-        elif constraint.kind == "narrowed" and constraint.rule is not None:
-            given |= {at: value_for(constraint.rule) for at in constraint.fields if isinstance(constraint.rule, Messages)}
-    body: Schema = {"model": spec.name, "input": {}, "parameters": {}}
-    for at, field in enumerate(spec.fields):
-        value = given.get(at, field.default if field.path.startswith("parameters.") else None)
-        if value is not None:
-            *outer, key = field.path.split(".")
-            table = body
-            for name in outer:
-                table = table.setdefault(name, {})
-            table[key] = value
-    return body
-
-
-def _is_so(condition: Condition, spec: ModelSpec, given: dict[int, Any]) -> bool:
-    """Whether a condition holds for the values of an example. Parts and long lists are in none."""
-    if condition.at >= len(spec.fields) or condition.test == "several":
-        return condition.test == "absent"
-    if condition.test in ("given", "absent"):
-        return (condition.at in given) == (condition.test == "given")
-    value = given.get(condition.at, spec.fields[condition.at].default)
-    return (value in condition.values) == (condition.test == "is")

@@ -8,25 +8,35 @@ from typing import Any, NamedTuple
 
 from fakescope._version import __version__
 from fakescope.catalog.loader import Catalog
-from fakescope.catalog.spec import Limits, ModelSpec, Service
-from fakescope.openapi.answers import STATUSES, listed, objects, pending, refusals, result_of, task_in
-from fakescope.openapi.bodies import example_body, model_body, named_source, presence_body
-from fakescope.openapi.values import Schema, formats
+from fakescope.catalog.spec import Limits, ModelSpec
+from fakescope.openapi.answers import (
+    STATUSES,
+    VERSIONED,
+    listed,
+    objects,
+    pending,
+    ref,
+    refusals,
+    refused,
+    result_of,
+    task_in,
+)
+from fakescope.openapi.bodies import model_body, named_source, presence_body
+from fakescope.openapi.examples import example_body, formats
+from fakescope.openapi.tasks import TASK_ID, task_paths
+from fakescope.openapi.values import Schema
 
 __all__ = ["VIEWS", "document"]
 
 VIEWS = {
     "stated": "Request bodies are as the models' documents state them, for whoever wants to write a right one. The "
-    "service takes more than that at some endpoints and fails the task a moment later; `fakescope serve --errors early` "
-    "refuses whatever this document does not allow.",
+    "service takes more than that at some endpoints and fails the task a moment later; `fakescope serve --errors "
+    "early` refuses whatever this document does not allow.",
     "accepted": "Request bodies are whatever a submission is accepted with. At some endpoints that is more than the "
     "models' documents state: the task then fails a moment later. What they state is here, too, as a schema that has "
     "the model's name.",
 }
 """What the request bodies of a document are, and what a document says of it."""
-
-_TASK = "/api/v1/tasks/{task_id}"
-_EXAMPLE_ID = "13b1848b-5493-4c0e-8c44-68d038b492af"
 
 
 class _Group(NamedTuple):
@@ -54,7 +64,7 @@ def document(
 ) -> dict[str, Any]:
     """The API of these models, or of all, in one region or in any, as an OpenAPI 3.1 document. Always the same one.
 
-    `view` is a word of VIEWS. Nothing in it is shared with the catalogue or with another document.
+    `view` is a word of VIEWS. Documents share parts: change none.
     """
     groups = list(_groups(catalog, models, region))
     paths = dict.fromkeys(path for g in groups for path in (g.spec.path, g.spec.sync_path) if path)
@@ -63,7 +73,9 @@ def document(
     schemas |= {group.component: _described(group) for group in groups}
     rules = [field.rule for group in groups for field in group.spec.fields]
     answers = refusals(catalog, of_tasks=False), refusals(catalog, of_tasks=True)
-    responses = {f"{kind}{status}": r for kind, rs in zip(("Submit", "Task"), answers, strict=True) for status, r in rs.items()}
+    responses = {
+        f"{kind}{status}": r for kind, rs in zip(("Submit", "Task"), answers, strict=True) for status, r in rs.items()
+    }
     return {
         "openapi": "3.1.0",
         "info": {
@@ -77,9 +89,11 @@ def document(
         "servers": [{"url": server}],
         "security": [{"bearer": []}],
         "tags": [{"name": tag} for tag in dict.fromkeys([*map(_tag, paths), "tasks"])],
-        "paths": {path: {"post": submission} for path, submission in submissions.items()} | _task_paths(catalog.service),
+        "paths": {path: {"post": submission} for path, submission in submissions.items()} | task_paths(catalog.service),
         "components": {
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "description": "The key is the account."}},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "description": "The key is the account."}
+            },
             "headers": _HEADERS,
             "parameters": _PARAMETERS,
             "responses": responses,
@@ -110,7 +124,9 @@ def _groups(catalog: Catalog, models: Collection[str], region: str | None) -> It
 
 def _terms(spec: ModelSpec) -> dict[str, Any]:
     elsewhere = {name: _limits(terms.limits) for name, terms in spec.elsewhere.items() if terms.limits is not None}
-    return {"regions": [*spec.regions], "limits": _limits(spec.limits)} | ({"limits_in": elsewhere} if elsewhere else {})
+    return {"regions": [*spec.regions], "limits": _limits(spec.limits)} | (
+        {"limits_in": elsewhere} if elsewhere else {}
+    )
 
 
 def _limits(limits: Limits) -> dict[str, Any]:
@@ -147,20 +163,20 @@ def _submission(path: str, groups: Iterable[_Group], view: str, schemas: dict[st
     if view == "accepted":
         mapping |= _accepted(path, as_task, schemas)
     components = [*dict.fromkeys(mapping.values())]
-    body: Schema = {"$ref": _ref(components[0])}
+    body: Schema = ref(components[0])
     if len(components) > 1:
-        refs = {name: _ref(component) for name, component in mapping.items()}
+        refs = {name: ref(component)["$ref"] for name, component in mapping.items()}
         body = {
-            "oneOf": [{"$ref": _ref(component)} for component in components],
+            "oneOf": [ref(component) for component in components],
             "discriminator": {"propertyName": "model", "mapping": refs},
         }
     parameters = [] if not as_task else ["Asynchronous"] if not at_once else ["PerhapsAsynchronous"]
-    answers = [{"$ref": _ref("Submitted")}] * bool(as_task)
-    answers += [{"$ref": _ref(name)} for name in dict.fromkeys(_answer(group, schemas) for group in at_once)]
+    answers = [ref("Submitted")] * bool(as_task)
+    answers += [ref(name) for name in dict.fromkeys(_answer(group, schemas) for group in at_once)]
     examples = {group.spec.name: {"value": example_body(group.spec)} for group in here}
     answer: Schema = {
         "description": "What was made" if at_once else "A task, which is PENDING",
-        "headers": {"X-Fakescope-Version": {"$ref": "#/components/headers/X-Fakescope-Version"}},
+        "headers": VERSIONED,
         "content": {"application/json": {"schema": answers[0] if len(answers) == 1 else {"anyOf": answers}}},
     }
     if as_task and not at_once:
@@ -175,13 +191,14 @@ def _submission(path: str, groups: Iterable[_Group], view: str, schemas: dict[st
         "summary": "; ".join(dict.fromkeys(group.spec.title for group in here)),
         "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in [*parameters, "ResolveUploads"]],
         "requestBody": {"required": True, "content": {"application/json": {"schema": body, "examples": examples}}},
-        "responses": {"200": answer} | _refused("Submit", ("400", "401", "403", "404", "429", "500", "503")),
+        "responses": {"200": answer} | refused("Submit", ("400", "401", "403", "404", "429", "500", "503")),
     }
 
 
 def _accepted(path: str, groups: Iterable[_Group], schemas: dict[str, Schema]) -> dict[str, str]:
     """Name of a model → the schema of what its submissions are accepted with."""
-    mapping, anything = {}, []
+    mapping: dict[str, str] = {}
+    anything: list[_Group] = []
     for group in groups:
         if group.spec.problems == "task":
             anything.append(group)
@@ -228,108 +245,34 @@ def _tag(path: str) -> str:
     return path.rstrip("/").rsplit("/", 2)[1]
 
 
-def _ref(component: str) -> str:
-    return f"#/components/schemas/{component}"
-
-
-def _refused(kind: str, statuses: Iterable[str]) -> dict[str, Schema]:
-    return {status: {"$ref": f"#/components/responses/{kind}{status}"} for status in statuses}
-
-
-# -- tasks
-
-
-def _task_paths(service: Service) -> dict[str, Any]:
-    tasks = _refused("Task", ("400", "401", "404", "429"))
-
-    def operation(name: str, summary: str, schema: Schema, parameters: list[Schema]) -> dict[str, Any]:
-        headers = {"X-Fakescope-Version": {"$ref": "#/components/headers/X-Fakescope-Version"}}
-        answer = {"description": summary, "headers": headers, "content": {"application/json": {"schema": schema}}}
-        return {
-            "operationId": name,
-            "tags": ["tasks"],
-            "summary": summary,
-            "parameters": parameters,
-            "responses": {"200": answer} | tasks,
-        }
-
-    by_id = [{"$ref": "#/components/parameters/TaskId"}]
-    done = objects({"request_id": {"type": "string"}})
-    return {
-        "/api/v1/tasks/": {"get": operation("list_tasks", "Tasks of the last 24 hours", {"$ref": _ref("TaskList")}, _query(service))},
-        _TASK: {
-            "get": operation("fetch_task", "A task as it stands; UNKNOWN if there is none", {"$ref": _ref("Task")}, by_id)
-        },
-        f"{_TASK}/cancel": {"post": operation("cancel_task", "Cancel a task that is PENDING", done, by_id)},
-    }
-
-
-_DAY = (
-    "([0-9]{4}(0[1-9]|1[0-2])(0[1-9]|1[0-9]|2[0-8])"
-    "|[0-9]{4}(0[13-9]|1[0-2])(29|30)"
-    "|[0-9]{4}(0[13578]|1[02])31"
-    "|([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)0229)"
-)
-_INSTANT = f"^(?!0000){_DAY}([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]$"
-
-
-def _query(service: Service) -> list[Schema]:
-    most = 10_000_000
-    schemas: dict[str, Schema] = {
-        "task_id": {"type": "string"},
-        "start_time": {"type": "string", "pattern": _INSTANT, "examples": ["20260209120000"]},
-        "end_time": {"type": "string", "pattern": _INSTANT, "examples": ["20260209180000"]},
-        "model_name": {"type": "string"},
-        "status": {"type": "string", "enum": [*STATUSES]},
-        "page_no": {"type": "integer", "minimum": 1, "maximum": most, "default": 1},
-        "page_size": {
-            "type": "integer",
-            "minimum": 1,
-            "maximum": service.page_size_most,
-            "default": service.page_size_default,
-        },
-    }
-    told = {name: "YYYYMMDDhhmmss in UTC+8." for name in ("start_time", "end_time")}
-    return [
-        {
-            "name": name,
-            "in": "query",
-            "allowEmptyValue": True,
-            "schema": schema,
-            **({"description": told[name]} if name in told else {}),
-        }
-        for name, schema in schemas.items()
-    ]
-
-
 # -- components
 
 
 def _common(groups: Iterable[_Group]) -> dict[str, Schema]:
     """What every document has, and the results of tasks."""
-    results: list[dict[str, Any]] = []
+    results: dict[str, dict[str, Any]] = {}
     for group in groups:
         if group.spec.mode == "sync":
             continue
         output, usage = result_of(group.spec)
-        result = {"properties": {"output": output, "usage": usage}, "required": ["output", "usage"]}
-        known = next((one for one in results if one["properties"] == result["properties"]), None)
+        properties = {"output": output, "usage": usage}
+        known = next((one for one in results.values() if one["properties"] == properties), None)
         if known is None:
-            results.append(known := {"x-fakescope-models": [], **result})
+            known = objects(properties) | {"x-fakescope-models": []}
+            results[f"{group.component}.result"] = known
         known["x-fakescope-models"] += group.names
-    named = {f"{one['x-fakescope-models'][0]}.result": {"type": "object", **one} for one in results}
-    tasks = {f"Task.{status}": task_in(status, [{"$ref": _ref(name)} for name in named]) for status in STATUSES}
+    tasks = {f"Task.{status}": task_in(status, map(ref, results)) for status in STATUSES}
     code = {"type": "string"}
     return {
         "Submitted": pending(),
         "TaskStatus": {"type": "string", "enum": [*STATUSES]},
-        "TaskMetrics": objects(dict.fromkeys(("TOTAL", "SUCCEEDED", "FAILED"), {"type": "integer", "minimum": 0})),
-        "Task": {"oneOf": [{"$ref": _ref(name)} for name in tasks]},
+        "TaskMetrics": objects({key: {"type": "integer", "minimum": 0} for key in ("TOTAL", "SUCCEEDED", "FAILED")}),
+        "Task": {"oneOf": [ref(name) for name in tasks]},
         "TaskList": listed(),
         "Refusal": objects({"code": code, "message": code, "request_id": code}),
         "PartialFailure": objects({"code": code, "message": code}),
         **tasks,
-        **named,
+        **results,
     }
 
 
@@ -360,11 +303,5 @@ _PARAMETERS: dict[str, Schema] = {
         "description": "`enable` where an address in the body is that of an upload, oss://…",
         "schema": {"type": "string", "examples": ["enable"]},
     },
-    "TaskId": {
-        "name": "task_id",
-        "in": "path",
-        "required": True,
-        "description": "From the answer to the submission.",
-        "schema": {"type": "string", "pattern": "^[^/]+$", "examples": [_EXAMPLE_ID]},
-    },
+    "TaskId": TASK_ID,
 }

@@ -1,11 +1,11 @@
-"""A rule of the catalogue as a JSON schema, and as a value for an example.
+"""A rule of the catalogue as a JSON schema.
 
 What no schema can say is named in `x-fakescope-beyond`: the words for the mistakes that a schema lets through.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from math import ceil, floor, isqrt
 from typing import Any
 
@@ -28,7 +28,7 @@ from fakescope.catalog.rules import (
     Text,
 )
 
-__all__ = ["BEYOND", "LINK", "Schema", "formats", "of_type", "or_left_out", "schema_of", "times", "value_for"]
+__all__ = ["BEYOND", "LINK", "Schema", "of_type", "or_left_out", "schema_of", "sides_of", "times", "whole"]
 
 Schema = dict[str, Any]
 BEYOND = "x-fakescope-beyond"
@@ -116,14 +116,14 @@ def _range(bounds: Bounds) -> Schema:
 
 
 def _items(bounds: Bounds, *, cut: bool = False) -> Schema:
-    low, high = _whole(bounds)
+    low, high = whole(bounds)
     return {
         **({} if not low else {"minItems": low}),
         **({} if high is None or cut else {"maxItems": high}),
     }
 
 
-def _whole(bounds: Bounds) -> tuple[int | None, int | None]:
+def whole(bounds: Bounds) -> tuple[int | None, int | None]:
     """The least and the greatest whole number inside, None where there is no end."""
     lows = [ceil(bounds.low)] if bounds.low is not None else []
     highs = [floor(bounds.high)] if bounds.high is not None else []
@@ -143,7 +143,7 @@ _MOST_SIDE = 999_999  # six digits
 
 def _pixels(rule: Pixels) -> Schema:
     """The sides have bounds of their own, or those that area and ratio leave them; that both fit is beyond a schema."""
-    widths, heights = _sides(rule)
+    widths, heights = sides_of(rule)
     size = rf"{_numbers(*widths)}\*{_numbers(*heights)}"
     words = "".join(f"{_literally(word)}|" for word in rule.words)
     schema: Schema = {"type": "string", "pattern": f"^({words}{size})$"}
@@ -160,33 +160,10 @@ def _format(limits: Mapping[str, Bounds]) -> str:
     return "-".join(["size", *parts]).replace("_", "-")
 
 
-def formats(rules: Iterable[Rule]) -> dict[str, Schema]:
-    """The formats of our own that the schemas of these rules use: what each is, and values that have it."""
-    links = [f"https://example.com/{name}" for name in ("fox.png", "fox.jpg?v=1#top", "a%20fox.webp", "voice.mp3", "film.mp4")]
-    found: dict[str, Schema] = {LINK: {"description": "An address that begins like a URL.", "examples": links}}
-    for rule in rules:
-        match rule:
-            case ListRule(item=item):
-                found |= formats([item])
-            case Pixels() if "format" in (schema := _pixels(rule)):
-                told = f"width*height, {rule.allowed().partition('width*height, ')[2]}"
-                found[schema["format"]] = {"description": told, "examples": _some_sizes(rule)}
-    return found
-
-
-def _some_sizes(rule: Pixels) -> list[str]:
-    """Small and large sizes, square and not, that keep the rule."""
-    (narrowest, widest), (lowest, highest) = _sides(rule)
-    widths = [narrowest, narrowest + 1, 768, 1024, 1280, 1536, widest // 2, widest - 1, widest]
-    heights = [lowest, lowest + 1, 768, 1024, 1080, 1440, highest // 2, highest - 1, highest]
-    sizes = [f"{width}*{height}" for width in widths for height in heights]
-    return [size for size in sizes if rule.check(size) is None]
-
-
-def _sides(rule: Pixels) -> tuple[tuple[int, int], tuple[int, int]]:
+def sides_of(rule: Pixels) -> tuple[tuple[int, int], tuple[int, int]]:
     """The least and the greatest width, and height, that all bounds together leave."""
-    low, high = _whole(rule.side_px)
-    least, most = _whole(rule.area_px)
+    low, high = whole(rule.side_px)
+    least, most = whole(rule.area_px)
     flat, steep = rule.ratio.low, rule.ratio.high
 
     def side(narrowest: float | None, widest: float | None) -> tuple[int, int]:
@@ -290,7 +267,7 @@ def _box(ratios: tuple[str, ...]) -> Schema:
 
 def times(what: Schema, bounds: Bounds) -> Iterator[Schema]:
     """That a list has so many of something."""
-    low, high = _whole(bounds)
+    low, high = whole(bounds)
     if high == 0:
         yield {"items": {"not": what}}
     elif low or high is not None:
@@ -299,7 +276,7 @@ def times(what: Schema, bounds: Bounds) -> Iterator[Schema]:
 
 def _messages(rule: Messages) -> Schema:
     parts = {"text": schema_of(rule.text), "image": schema_of(rule.image)}
-    if _whole(rule.images)[1] == 0:
+    if whole(rule.images)[1] == 0:
         del parts["image"]
     counts = [*times({"required": ["text"]}, Bounds(1, 1)), *times({"required": ["image"]}, rule.images)]
     content = {"type": "array", "items": {"type": "object", "properties": parts}, "allOf": counts}
@@ -324,82 +301,13 @@ def _assets(rule: Assets) -> Schema:
     own = {word: schema_of(of) for word, of in rules.items()}
     if any(schema != common for schema in own.values()):
         item["properties"]["url"] = {"type": "string"}
-        item["allOf"] = [
-            {"if": of_type(word), "then": {"properties": {"url": schema}}} for word, schema in own.items()
-        ]
+        item["allOf"] = [{"if": of_type(word), "then": {"properties": {"url": schema}}} for word, schema in own.items()]
 
     def there(word: str) -> Schema:
         return {"contains": of_type(word)}
 
     kept = [count for word, bounds in rule.types.items() for count in times(of_type(word), bounds)]
-    kept += [
-        {"not": {"allOf": [there(word), there(other)]}} for word, others in rule.apart.items() for other in others
-    ]
+    kept += [{"not": {"allOf": [there(word), there(other)]}} for word, others in rule.apart.items() for other in others]
     kept += [{"anyOf": [there(word) for word in rule.needs]}] if rule.needs else []
-    kept += [
-        {"anyOf": [{"not": there(word)}, *map(there, others)]} for word, others in rule.beside.items()
-    ]
+    kept += [{"anyOf": [{"not": there(word)}, *map(there, others)]} for word, others in rule.beside.items()]
     return {"type": "array", "items": item, **_items(rule.count), **({"allOf": kept} if kept else {})}
-
-
-# -- examples
-
-_FILES = {"image": "https://example.com/fox.{}", "audio": "https://example.com/voice.{}"}
-_ENDINGS = {"image": "png", "audio": "mp3"}
-
-
-def value_for(rule: Rule, default: object = None) -> Any:
-    """A value that keeps the rule, for an example. `default` is taken where there is one."""
-    if default is not None:
-        return default
-    match rule:
-        case Text(max_chars=most, too_long="refuse") if most is not None and most < 40:
-            return "Red fox"
-        case Text():
-            return "A red fox runs through fresh snow"
-        case Boolean(values=values):
-            return values[0]
-        case Choice(values=texts) if texts:
-            return texts[0]
-        case Integer(values=tuple(numbers)):
-            return numbers[0]
-        case Integer(bounds=bounds):
-            low, high = _whole(bounds)
-            return low if low is not None else high if high is not None else 1
-        case Number(bounds=bounds):
-            low, high = bounds.ends
-            return ((low or 0.0) + (high if high is not None else 1.0)) / 2
-        case Pixels():
-            return next(iter(rule.words), "1024*1024")
-        case MediaRule():
-            return _file(rule)
-        case ListRule(item=item, bounds=bounds):
-            return [value_for(item)] * max(_whole(bounds)[0] or 1, 1)
-        case ObjectRule(keys=keys):
-            return {key: value_for(inner) for key, inner in keys.items()}
-        case Box(ratios=ratios):
-            width, height = map(int, (ratios[0] if ratios else "1:1").split(":"))
-            return [0, 0, 400 * width, 400 * height]
-        case Messages(images=images):
-            content = [{"text": value_for(rule.text)}] + [{"image": value_for(rule.image)}] * (_whole(images)[0] or 0)
-            return [{"role": "user", "content": content}]
-        case Assets():
-            return _asset_list(rule)
-        case Reference(prefix=prefix):
-            return f"{prefix}made-by-an-earlier-task"
-    raise AssertionError(f"there is no value of the kind {rule.kind}")
-
-
-def _file(rule: MediaRule) -> str:
-    address = _FILES.get(rule.media, "https://example.com/fox.{}")
-    return address.format(rule.formats[0] if rule.formats else _ENDINGS.get(rule.media, "mp4"))
-
-
-def _asset_list(rule: Assets) -> list[Mapping[str, str]]:
-    """What has to be there, and as much more as makes it enough."""
-    words = [word for word, bounds in rule.types.items() for _ in range(_whole(bounds)[0] or 0)]
-    if rule.needs and not any(word in words for word in rule.needs):
-        words.append(rule.needs[0])
-    while len(words) < max(_whole(rule.count)[0] or 0, 1):
-        words.append(next(iter(rule.types)))
-    return [{"type": word, "url": _file(rule.file(word))} for word in words]

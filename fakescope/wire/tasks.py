@@ -61,7 +61,7 @@ def list_query(query: str, service: Service) -> tuple[Filter, int, int]:
 
     Source: Manage asynchronous tasks, List. The texts for wrong values are inferred.
     """
-    given = {key: values[-1].strip() for key, values in parse_qs(query).items()}
+    given = {key: values[-1] for key, values in parse_qs(query).items()}
     page = _number(given, "page_no", 1, 10_000_000)
     page_size = _number(given, "page_size", service.page_size_default, service.page_size_most)
     since, until = (_instant(given, key, service.utc_offset_ms) for key in ("start_time", "end_time"))
