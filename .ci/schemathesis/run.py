@@ -33,8 +33,7 @@ def main() -> int:
     reader.add_argument("--errors", choices=["vendor", "early"], help="only with a simulator of this kind")
     given = reader.parse_args()
     # What is accepted, in every way that Schemathesis knows; then what is stated, where every value a schema does not
-    # allow has to be refused. What a schema cannot tell
-    # from a right value (`x-fakescope-beyond`) is not sent there.
+    # allow has to be refused. What a schema cannot tell from a right value (`x-fakescope-beyond`) is not sent there.
     every = ["--phases", "examples,coverage,fuzzing,stateful", "--max-examples", str(given.examples)]
     wrong = ["--phases", "coverage", "--mode", "negative"]
     kinds = {"vendor": every, "early": wrong}

@@ -12,6 +12,7 @@ from fakescope.openapi.bodies import named_source
 from fakescope.openapi.values import Schema
 
 __all__ = [
+    "FACT_SCHEMAS",
     "STATUSES",
     "VERSIONED",
     "listed",
@@ -42,7 +43,7 @@ BOX: Schema = {"type": "array", "items": {"type": "integer"}, "minItems": 4, "ma
 LINK: Schema = {"type": "string", "format": "uri"}
 ID: Schema = {"type": "string", "minLength": 1}
 
-_FACTS: dict[str, Schema] = {
+FACT_SCHEMAS: dict[str, Schema] = {
     "prompt": TEXT,
     "rewritten_prompt": TEXT,
     "used_prompt": TEXT,
@@ -114,10 +115,12 @@ def _node(node: Node, spec: ModelSpec) -> tuple[Schema, bool]:
         one, _ = _node(node._replace(each=False), spec)
         return {"type": "array", "items": one}, True
     match node.kind:
+        case "constant" if type(node.constant) is int:  # stands for a number that only the service can know
+            return {"type": "integer", "examples": [node.constant]}, True
         case "constant":
             return {"const": node.constant}, True
         case "fact":
-            return _CASTS.get(node.cast, _FACTS[node.fact]), node.fact not in _MAY_BE_ABSENT
+            return _CASTS.get(node.cast, FACT_SCHEMAS[node.fact]), node.fact not in _MAY_BE_ABSENT
         case "value":
             field = spec.fields[node.at]
             if node.words is not None:
