@@ -533,6 +533,17 @@ async def test_presence_refuses_what_is_missing_among_several(hasty: Any) -> Non
     )
 
 
+@pytest.mark.parametrize("value", [False, 0])
+async def test_presence_of_something_false_is_presence(hasty: Any, value: object) -> None:
+    body = {"base_image_url": "https://h/a.png", "ref_image_url": value}
+
+    answer = await hasty.submit(
+        path="/api/v1/services/aigc/background-generation/generation", model="wanx-background-generation-v2", input=body
+    )
+
+    assert answer.status_code == 200  # its type is wrong, which only the task sees
+
+
 async def test_a_rule_between_fields_says_how_it_is_known(amended_caller: Any) -> None:
     old = '{ kind = "one_of",'
     inferred = amended_caller("models/reference-to-video.toml", old, f'{old} basis = "inferred",', errors="early")
