@@ -7,8 +7,8 @@ with Client() as client:  # DASHSCOPE_API_KEY, and DASHSCOPE_HTTP_BASE_URL if it
     client.download(film, "film.mp4")
 """
 
-from fakescope_client.aio import AsyncClient
-from fakescope_client.core import REGIONS, OnAmbiguous, Options
+from fakescope_client.clients import AsyncClient, Client
+from fakescope_client.core import Options
 from fakescope_client.errors import (
     AmbiguousSubmissionError,
     AuthenticationError,
@@ -23,13 +23,10 @@ from fakescope_client.errors import (
     ThrottledError,
     TransportError,
 )
-from fakescope_client.files import Media
-from fakescope_client.model import Output, Refusal, Task, TaskStatus, Usage
-from fakescope_client.sync import Client
+from fakescope_client.model import Task, TaskStatus, Usage
 
 __version__ = "0.1.0"
 __all__ = [
-    "REGIONS",
     "AmbiguousSubmissionError",
     "AsyncClient",
     "AuthenticationError",
@@ -37,13 +34,9 @@ __all__ = [
     "ContentRefusedError",
     "DashScopeError",
     "InvalidParameterError",
-    "Media",
     "ModelNotFoundError",
-    "OnAmbiguous",
     "Options",
-    "Output",
     "QuotaExhaustedError",
-    "Refusal",
     "Task",
     "TaskFailedError",
     "TaskStatus",

@@ -5,128 +5,126 @@ Exit status: 0 succeeded, 1 failed or refused, 2 wrong use, 3 transport, 124 tim
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import os
 import sys
 import time
+from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from fakescope_client.clients import Client
 from fakescope_client.core import REGIONS
 from fakescope_client.errors import DashScopeError, TaskTimeoutError, TransportError
-from fakescope_client.model import Task, TaskStatus
-from fakescope_client.sync import Client
+from fakescope_client.model import Task
 
-_BAD = (TaskStatus.FAILED, TaskStatus.CANCELED, TaskStatus.UNKNOWN)
-_INPUT, _PARAMETER = "a field of input: text, JSON, or @FILE; may be repeated", "a parameter: text or JSON"
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("fakescope client", description=__doc__, epilog="The key is DASHSCOPE_API_KEY.")
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--base-url", default="", metavar="URL", help="instead of DASHSCOPE_HTTP_BASE_URL")
-    common.add_argument("--region", default="", choices=list(REGIONS), help="whose public address to use")
-    common.add_argument("--patience", type=float, default=300.0, metavar="S", help="seconds of trouble that are borne")
-    common.add_argument("--json", action="store_true", help="for programs: one JSON object per line")
-    submits, waits = argparse.ArgumentParser(add_help=False), argparse.ArgumentParser(add_help=False)
-    submits.add_argument("model")
-    submits.add_argument("prompt", nargs="?")
-    submits.add_argument("-i", "--input", action="append", default=[], metavar="KEY=VALUE", help=_INPUT)
-    submits.add_argument("-p", "--parameter", action="append", default=[], metavar="KEY=VALUE", help=_PARAMETER)
-    submits.add_argument("--path", default="", help="the endpoint after /services/, for models that are not known")
-    submits.add_argument("--on-ambiguous", default="adopt", choices=["adopt", "raise", "resubmit"])
-    waits.add_argument("--timeout", type=float, default=3600.0, metavar="S", help="seconds (default: 3600)")
-    waits.add_argument("--to", metavar="PATH", help="download the results to this file or folder")
-    waits.add_argument("--cancel-on-interrupt", action="store_true", help="Ctrl-C cancels a task that is PENDING")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-
-    def verb(name: str, help: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
-        return verbs.add_parser(name, help=help, description=help, parents=[*parents, common])
-
-    verb("run", "submit a task, wait for it, print the links of its results", submits, waits)
-    verb("submit", "submit a task and print its id", submits)
-    verb("wait", "wait for a task and print the links of its results", waits).add_argument("task")
-    verb("fetch", "print how a task stands").add_argument("task")
-    verb("cancel", "cancel a task that is PENDING").add_argument("task")
-    listing = verb("list", "print the tasks of the last 24 hours, newest first")
-    listing.add_argument("--model", default="")
-    listing.add_argument("--status", default="")
-    upload = verb("upload", "upload a file for a model and print its oss:// address")
-    upload.add_argument("file", type=Path)
-    upload.add_argument("model")
-    download = verb("download", "download the results of a task, or a link")
-    download.add_argument("source", help="task id or link")
-    download.add_argument("to", help="file or folder")
-    return parser
+_FLAGS: dict[str, dict[str, Any]] = {
+    "-i/--input": {
+        "action": "append",
+        "metavar": "KEY=VALUE",
+        "help": "a field of input: text, JSON, or @FILE; repeats",
+    },
+    "-p/--parameter": {"action": "append", "metavar": "KEY=VALUE", "help": "a parameter: text or JSON; repeats"},
+    "--path": {"default": "", "help": "the endpoint after /services/, for models that are not known"},
+    "--on-ambiguous": {"choices": ["adopt", "raise", "resubmit"], "help": "when a submission is lost (default: adopt)"},
+    "--timeout": {"type": float, "default": 3600.0, "metavar": "S", "help": "seconds (default: 3600)"},
+    "--to": {"metavar": "PATH", "help": "download the results to this file or folder"},
+    "--cancel-on-interrupt": {"action": "store_true", "help": "Ctrl-C cancels a task that is PENDING"},
+    "--model": {"default": "", "help": "of this model only"},
+    "--status": {"default": "", "help": "that stand so only"},
+    "--base-url": {"default": "", "metavar": "URL", "help": "instead of DASHSCOPE_HTTP_BASE_URL"},
+    "--region": {"default": "", "choices": [*REGIONS], "help": "whose public address to use"},
+    "--patience": {"type": float, "default": 300.0, "metavar": "S", "help": "seconds of trouble that are borne"},
+    "--json": {"action": "store_true", "help": "for programs: one JSON object per line"},
+}
+_SUBMITS, _WAITS, _EVERY = [*_FLAGS][:4], [*_FLAGS][4:7], [*_FLAGS][9:]
+_VERBS: dict[str, tuple[str, str, list[str]]] = {
+    "run": ("submit a task, wait for it, print the links of its results", "model prompt?", _SUBMITS + _WAITS),
+    "submit": ("submit a task and print its id", "model prompt?", _SUBMITS),
+    "wait": ("wait for a task and print the links of its results", "task", _WAITS),
+    "fetch": ("print how a task stands", "task", []),
+    "cancel": ("cancel a task that is PENDING", "task", []),
+    "list": ("print the tasks of the last 24 hours, newest first", "", ["--model", "--status"]),
+    "upload": ("upload a file for a model and print its oss:// address", "file model", []),
+    "download": ("download the results of a task, or a link, to a file or folder", "task to", []),
+}
 
 
 def main(arguments: list[str]) -> int:
     """Run one command; its exit status. Results go to standard output, all else to standard error."""
+    parser = ArgumentParser("fakescope client", description=__doc__, epilog="The key is DASHSCOPE_API_KEY.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for verb, (does, takes, flags) in _VERBS.items():
+        command = verbs.add_parser(verb, help=does, description=does)
+        for name in takes.split():
+            command.add_argument(name.rstrip("?"), nargs="?" if name.endswith("?") else None)
+        for flag in flags + _EVERY:
+            command.add_argument(*flag.split("/"), **_FLAGS[flag])
     try:
-        options = _parser().parse_args(arguments)
+        options = parser.parse_args(arguments)
     except SystemExit as done:
         return int(done.code or 0)
-    logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.ERROR)
-    logging.getLogger("fakescope_client").setLevel(logging.WARNING)
+    logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
     progress = _Progress()
+    where: Any = {name: getattr(options, name) for name in ("base_url", "region", "patience")}
     try:
-        where: Any = {"base_url": options.base_url, "region": options.region, "patience": options.patience}
         with Client(sleep=progress.sleep, **where) as client:
             return _run(client, options, progress)
-    except DashScopeError as error:
+    except (DashScopeError, ValueError, OSError) as error:
         progress.end()
-        if options.json:
+        if options.json and isinstance(error, DashScopeError):
             about = {name: value for name, value in vars(error).items() if isinstance(value, str | int)}
             print(json.dumps({"error": type(error).__name__, **about}, ensure_ascii=False))
         print(f"fakescope client: {error}", file=sys.stderr)
-        return 124 if isinstance(error, TaskTimeoutError) else 3 if isinstance(error, TransportError) else 1
-    except (ValueError, OSError) as error:
-        progress.end()
-        print(f"fakescope client: {error}", file=sys.stderr)
-        return 2
+        statuses = {TaskTimeoutError: 124, TransportError: 3, DashScopeError: 1, Exception: 2}
+        return next(status for kind, status in statuses.items() if isinstance(error, kind))
     except KeyboardInterrupt as stop:
         progress.end()
         print(*getattr(stop, "__notes__", ["interrupted"]), sep="\n", file=sys.stderr)
         return 130
 
 
-def _run(client: Client, options: argparse.Namespace, progress: _Progress) -> int:
+def _run(client: Client, options: Namespace, progress: _Progress) -> int:
+    task: Any = getattr(options, "task", "")
+    if options.verb in ("submit", "run"):
+        given = {"prompt": options.prompt} | dict(map(_field, options.input or []))
+        given = {name: value for name, value in given.items() if value is not None}
+        rest: Any = {"path": options.path, "on_ambiguous": options.on_ambiguous}
+        task = client.submit(options.model, given, dict(map(_field, options.parameter or [])), **rest)
+        if options.verb == "submit":
+            return _show(options, task, task.id)
+        print(f"task {task.id}", file=sys.stderr)
     match options.verb:
-        case "submit" | "run":
-            given = {"prompt": options.prompt} if options.prompt is not None else {}
-            given |= dict(map(_field, options.input))
-            rest = {"path": options.path, "on_ambiguous": options.on_ambiguous}
-            task = client.submit(options.model, given, dict(map(_field, options.parameter)), **rest)
-            if options.verb == "submit":
-                return _show(task, options, [task.id])
-            print(f"task {task.id}", file=sys.stderr)
-            return _wait(client, task, options, progress)
-        case "wait":
-            return _wait(client, options.task, options, progress)
+        case "run" | "wait":
+            progress.begin(client, task)
+            cancels = options.cancel_on_interrupt
+            task = client.wait(task, timeout=options.timeout, on_poll=progress.show, cancel_on_interrupt=cancels)
+            progress.end()
         case "fetch":
-            task = client.fetch(options.task)
-            return _show(task, options, [task.status, *task.results, task.message])
+            task = client.fetch(task)
+            return _show(options, task, task.status, *task.results, task.message)
         case "cancel":
-            done = client.cancel(options.task)
-            said = "canceled" if done else "too late: it is not PENDING"
-            print(json.dumps({"task_id": options.task, "canceled": done}) if options.json else said)
-            return 0 if done else 1
+            done = client.cancel(task)
+            _show(options, {"task_id": task, "canceled": done}, "canceled" if done else "too late: it is not PENDING")
+            return int(not done)
         case "list":
             for task in client.list(model=options.model, status=options.status):
                 when = f"{task.submitted_at:%Y-%m-%d %H:%M:%S}" if task.submitted_at else "-"
-                _show(task, options, [f"{task.id}  {task.status:<9}  {when}  {task.model}"])
+                _show(options, task, f"{task.id}  {task.status:<9}  {when}  {task.model}")
+            return 0
         case "upload":
-            address = client.upload(options.file, options.model)
-            print(json.dumps({"url": address}) if options.json else address)
-        case "download":
-            source = options.source
-            _save(client, source if source.startswith("http") else client.fetch(source), options.to, options, progress)
-    return 0
+            return _show(options, {"url": (url := client.upload(Path(options.file), options.model))}, url)
+        case "download" if not task.startswith("http"):
+            task = client.fetch(task)
+    if options.to:
+        for path in client.download(task, options.to, on_progress=progress.bytes):
+            progress.end()
+            _show(options, {"file": os.fspath(path)}, os.fspath(path))
+    return 0 if options.verb == "download" else _show(options, task, *(task.results if not options.to else ()))
 
 
 def _field(text: str) -> tuple[str, Any]:
@@ -134,45 +132,27 @@ def _field(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals:
         raise ValueError(f"{text!r} is not KEY=VALUE")
-    if value.startswith("@"):
-        return key, Path(value[1:])
     try:
-        return key, json.loads(value)
+        return key, Path(value[1:]) if value.startswith("@") else json.loads(value)
     except ValueError:
         return key, value
 
 
-def _wait(client: Client, task: Task | str, options: argparse.Namespace, progress: _Progress) -> int:
-    progress.begin(client, task)
-    cancels = options.cancel_on_interrupt
-    task = client.wait(task, timeout=options.timeout, on_poll=progress.show, cancel_on_interrupt=cancels)
-    progress.end()
-    if options.to:
-        _save(client, task, options.to, options, progress)
-    return _show(task, options, list(task.results) if not options.to else [])
-
-
-def _save(client: Client, source: Task | str, to: str, options: argparse.Namespace, progress: _Progress) -> None:
-    for path in client.download(source, to, on_progress=progress.bytes):
-        progress.end()
-        print(json.dumps({"file": os.fspath(path)}) if options.json else path)
-
-
-def _show(task: Task, options: argparse.Namespace, lines: list[str]) -> int:
+def _show(options: Namespace, about: Task | dict[str, Any], *lines: str) -> int:
+    """Print what is known as JSON, or these lines; 1 if it is a task that came to a bad end."""
+    known = asdict(about) | {"usage": about.usage._asdict()} if isinstance(about, Task) else about
     if options.json:
-        about = asdict(task) | {"usage": task.usage._asdict()}
-        print(json.dumps({k: v for k, v in about.items() if v not in (None, "", ())}, ensure_ascii=False, default=str))
-    elif shown := [line for line in lines if line]:
-        print(*shown, sep="\n")
-    return 1 if task.status in _BAD else 0
+        known = {name: value for name, value in known.items() if value not in (None, "", ())}
+        lines = (json.dumps(known, ensure_ascii=False, default=str),)
+    print(*(f"{line}\n" for line in lines if line), sep="", end="")
+    return int(known.get("status") in ("FAILED", "CANCELED", "UNKNOWN"))
 
 
 class _Progress:
     """A line on a terminal that is written over once a second; plain lines, one per change, in a pipe."""
 
     def __init__(self) -> None:
-        self._is_terminal, self._began = sys.stderr.isatty(), time.monotonic()
-        self._said, self._about = "", ""
+        self._is_terminal, self._began, self._said, self._about = sys.stderr.isatty(), time.monotonic(), "", ""
 
     def begin(self, client: Client, task: Task | str) -> None:
         """Look up how long tasks of this model took lately, if anybody is there to read it."""
@@ -189,25 +169,26 @@ class _Progress:
         if task.status != self._said and not self._is_terminal:
             print(f"{task.status} after {time.monotonic() - self._began:.0f} s", file=sys.stderr)
         self._said = task.status
-        self._draw(f"{self._said} {_minutes(time.monotonic() - self._began)}{self._about}")
+        self._draw()
 
     def sleep(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            if self._said:
-                self._draw(f"{self._said} {_minutes(time.monotonic() - self._began)}{self._about}")
+            self._draw()
             time.sleep(min(left, 1.0) if self._is_terminal else left)
 
     def bytes(self, done: int, total: int | None) -> None:
         self._draw(f"{done / 1e6:.1f} MB" + (f" of {total / 1e6:.1f} MB" if total else ""))
 
-    def _draw(self, line: str) -> None:
-        if self._is_terminal:
-            print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
-
     def end(self) -> None:
         self._said = ""
-        self._draw("")
+        self._draw()
+
+    def _draw(self, line: str = "") -> None:
+        if self._said:
+            line = f"{self._said} {_minutes(time.monotonic() - self._began)}{self._about}"
+        if self._is_terminal:
+            print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
 
 
 def _minutes(seconds: float) -> str:

@@ -1,21 +1,33 @@
-"""What every verb stands on: the configuration, one exchange, and how trouble that passes is borne."""
+"""What every verb stands on: the configuration, one exchange, and how trouble that passes is borne.
+
+All of a client is written once, as coroutines over four steps that its drivers supply: send, read on, close, sleep. The
+steps of `Client` are over when they return, so its coroutines never wait for a loop, and need none.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from math import inf
+from random import Random
+from threading import Lock
 from time import monotonic
-from typing import Any, Literal, TypedDict, Unpack
-from urllib.parse import urlencode, urlsplit
+from typing import Any, Literal, TypedDict, TypeVar, Unpack
+from urllib.parse import urlsplit
 
-from fakescope_client.errors import DashScopeError
+import httpx
+
+from fakescope_client.errors import DashScopeError, TransportError
 from fakescope_client.model import Task
-from fakescope_client.pacing import CALLS_PER_S, Pacer, Rhythm
-from fakescope_client.wire import NOTHING, Answer, Flow, Request, Sleep, T, read
+from fakescope_client.wire import NOTHING, Answer, read
 
 log = logging.getLogger("fakescope_client")
+T = TypeVar("T")
+Attempt = Callable[[], Awaitable[T]]
+Sink = Callable[[int, Mapping[str, str]], Callable[[bytes], object] | None]
+"""Given status and headers: what takes the body, piece by piece; None if it is to be read like any other."""
 
 REGIONS = {
     "beijing": "https://dashscope.aliyuncs.com/api/v1",
@@ -27,6 +39,55 @@ REGIONS = {
 """A key is good in one of them. Source: https://www.alibabacloud.com/help/en/model-studio/base-url"""
 
 OnAmbiguous = Literal["adopt", "raise", "resubmit"]
+Fields = Mapping[str, Any]
+_FAILURES = (httpx.HTTPError, httpx.StreamError)
+_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
+
+CALLS_PER_S = 20
+"""Query, list and cancel: so many a second each, for the whole account. Source: Manage asynchronous tasks, Limits."""
+
+
+class Pacer:
+    """Turns for the calls of one kind, first come, first served, shared by all threads and coroutines of a client."""
+
+    def __init__(self, per_s: float = CALLS_PER_S) -> None:
+        self._gap_s, self._next, self._lock = 1.1 / per_s, float("-inf"), Lock()
+        self._gone: deque[float] = deque(maxlen=max(1, int(per_s)))
+
+    def turn(self, now: float) -> float:
+        """Take the next turn: in how many seconds it is. They are evenly spaced, a tenth wider than allowed."""
+        with self._lock:
+            at = max(now, self._next)
+            self._next = at + self._gap_s
+            return at - now
+
+    def go(self, now: float) -> float:
+        """When the turn has come: 0 to go at once, or a pause, because many woke up late and at the same time."""
+        with self._lock:
+            if len(self._gone) == self._gone.maxlen and now < self._gone[0] + 1.08:
+                return self._gone[0] + 1.08 - now
+            self._gone.append(now)
+            return 0.0
+
+
+class Rhythm:
+    """How long to pause, with jitter from a seed so that many waits do not fall into step."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        self._random = Random(seed)
+
+    def poll(self, waited_s: float) -> float:
+        """Every 3 s for the first 30 s, then a sixth of the time waited so far, up to 15 s; each up to 10 % longer.
+
+        Source: Wan image generation guide, "every 3 seconds for the first 30 seconds, then at longer intervals"; Wan
+        video references, "such as 15 seconds".
+        """
+        return (3.0 if waited_s < 30.0 else min(waited_s / 6, 15.0)) * self._random.uniform(1.0, 1.1)
+
+    def again(self, failures: int, asked_s: float | None) -> float:
+        """After so many failures in a row: 1, 2, 4 … 30 s, up to 25 % longer; at least what the server asked for."""
+        return max(min(2.0 ** min(failures - 1, 5), 30.0) * self._random.uniform(1.0, 1.25), asked_s or 0.0)
 
 
 class Options(TypedDict, total=False):
@@ -42,86 +103,131 @@ class Options(TypedDict, total=False):
     clock: Callable[[], float]  # monotonic; given by tests, as `sleep` is
 
 
+class SubmitOptions(TypedDict, total=False):
+    """See `submit`."""
+
+    path: str
+    on_ambiguous: OnAmbiguous
+    patience: float
+
+
 class WaitOptions(TypedDict, total=False):
-    timeout: float | None  # seconds, 3,600 if not given; None for as long as it takes
-    on_poll: Callable[[Task], object]  # called with the task after every poll that was answered
+    """See `wait`."""
+
+    timeout: float | None
+    on_poll: Callable[[Task], object]
+    cancel_on_interrupt: bool
+
+
+class RunOptions(SubmitOptions, WaitOptions, total=False):
+    """See `submit` and `wait`."""
 
 
 class Core:
-    """A client's settings, and flows that all verbs share."""
+    """A client's settings, and what all verbs share."""
+
+    _http: httpx.Client | httpx.AsyncClient
+    _send: Callable[..., Awaitable[httpx.Response]]
+    _chunks: Callable[[httpx.Response], AsyncIterator[bytes]]
+    _close: Callable[[httpx.Response], Awaitable[None]]
+    _sleep: Callable[[float], Awaitable[object]]
 
     def __init__(self, api_key: str | None = None, **options: Unpack[Options]) -> None:
-        self.key = os.environ.get("DASHSCOPE_API_KEY", "") if api_key is None else api_key
+        self._key = os.environ.get("DASHSCOPE_API_KEY", "") if api_key is None else api_key
         region, environment = options.get("region", ""), os.environ.get("DASHSCOPE_HTTP_BASE_URL", "")
-        if not self.key:
+        if not self._key:
             raise ValueError("no API key: give api_key, or set DASHSCOPE_API_KEY")
-        if not (self.key.isascii() and self.key.isprintable()):
+        if not (self._key.isascii() and self._key.isprintable()):
             raise ValueError("the API key holds characters that no key has")
         if region and region not in REGIONS:
             raise ValueError(f"region {region!r} is not one of {', '.join(REGIONS)}")
-        self.base = options.get("base_url") or REGIONS.get(region) or environment or REGIONS["beijing"]
-        if not self.base.startswith(("http://", "https://")):
-            raise ValueError(f"the base address {self.base!r} must begin with https:// or http://")
-        self.base = self.base.rstrip("/")
-        self.is_local = urlsplit(self.base).hostname in ("127.0.0.1", "localhost", "::1")
-        self.clock, self.on_ambiguous = options.get("clock", monotonic), options.get("on_ambiguous", "adopt")
-        self.patience, self.rhythm = options.get("patience", 300.0), Rhythm(options.get("seed"))
-        self._headers = {"X-DashScope-WorkSpace": options["workspace"]} if options.get("workspace") else {}
+        base = options.get("base_url") or REGIONS.get(region) or environment or REGIONS["beijing"]
+        if not base.startswith(("http://", "https://")):
+            raise ValueError(f"the base address {base!r} must begin with https:// or http://")
+        self._base, self._is_local = base.rstrip("/"), urlsplit(base).hostname in ("127.0.0.1", "localhost", "::1")
+        self._clock, self._on_ambiguous = options.get("clock", monotonic), options.get("on_ambiguous", "adopt")
+        self._patience, self._rhythm = options.get("patience", 300.0), Rhythm(options.get("seed"))
+        self._headers = {"Authorization": f"Bearer {self._key}", "Accept": "application/json"}
+        if options.get("workspace"):
+            self._headers["X-DashScope-WorkSpace"] = options["workspace"]
         self._pacers = {kind: Pacer(options.get("polls_per_s", CALLS_PER_S)) for kind in ("query", "list", "cancel")}
 
-    def _request(self, method: str, path: str, query: Mapping[str, object] = NOTHING, **rest: Any) -> Request:
-        url = f"{self.base}/{path}" + (f"?{urlencode(query)}" if query else "")
-        headers = {"Accept": "application/json", **self._headers, **rest.pop("headers", NOTHING)}
-        return Request(method, url, headers=headers, **rest)
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._base!r})"
+
+    async def _pause(self, seconds: float) -> None:
+        if seconds > 0:
+            await self._sleep(seconds)
+
+    async def _exchange(
+        self, method: str, url: str, within_s: float = 30.0, sink: Sink | None = None, follows: bool = True, **sent: Any
+    ) -> Answer:
+        """One request and its answer, whole within `within_s` but for a sink's. Raises TransportError."""
+        timeout = httpx.Timeout(within_s, connect=min(10.0, within_s))
+        request, until = self._http.build_request(method, url, timeout=timeout, **sent), self._clock() + within_s
+        response, headers, parts = None, dict[str, str](), list[bytes]()
+        try:
+            response = await self._send(request, stream=True, follow_redirects=follows)
+            headers = dict(response.headers.items())
+            take = sink and sink(response.status_code, headers)
+            async for chunk in self._chunks(response):
+                (take or parts.append)(chunk)
+                if not take and self._clock() > until:
+                    raise httpx.ReadTimeout("the answer came too slowly")
+            return Answer(response.status_code, headers, b"".join(parts))
+        except _FAILURES as error:  # httpx says nothing of some, and its errors hold the request, and so the key
+            text = f"{type(error).__name__}: {error}".removesuffix(": ").replace(self._key, "***")
+            about = {"http_status": response.status_code if response else 0, "unsent": isinstance(error, _UNSENT)}
+        finally:
+            if response is not None:
+                await self._close(response)
+        raise TransportError(text, request_id=headers.get("x-request-id", ""), **about)
+
+    async def _call(self, method: str, path: str, **rest: Any) -> Answer:
+        """One exchange with the vendor, as the owner of the key."""
+        headers = {**self._headers, **rest.pop("headers", NOTHING)}
+        return await self._exchange(method, f"{self._base}/{path}", follows=False, headers=headers, **rest)
 
     def _read(self, answer: Answer) -> dict[str, Any]:
-        return read(answer, self.key)
+        return read(answer, self._key)
 
-    def _turn(self, kind: str) -> Flow[None]:
+    async def _turn(self, kind: str) -> None:
         """Wait for this client's next turn at query, list or cancel."""
-        yield Sleep(self._pacers[kind].turn(self.clock()))
-        while pause := self._pacers[kind].go(self.clock()):
-            yield Sleep(pause)
+        await self._pause(self._pacers[kind].turn(self._clock()))
+        while pause := self._pacers[kind].go(self._clock()):
+            await self._pause(pause)
 
-    def _ask(
-        self,
-        what: str,
-        request: Request,
-        made_of: Callable[[dict[str, Any], Answer], T],
-        kind: str = "",
-        patience: float = inf,
-    ) -> Flow[T]:
-        """What is made of the good answer to a request that may be repeated. Raises DashScopeError."""
+    async def _patiently(self, what: str, attempt: Attempt[T], kind: str = "", patience: float = inf) -> T:
+        """What comes of an attempt that may be repeated. Raises DashScopeError."""
         trouble = Trouble(self, what, patience)
         while True:
             if kind:
-                yield from self._turn(kind)
-            answer: Answer = yield request
+                await self._turn(kind)
             try:
-                return made_of(self._read(answer), answer)
+                return await attempt()
             except DashScopeError as error:
-                yield from trouble.bear(error)
+                await trouble.bear(error)
 
 
 class Trouble:
     """Failures in a row: a longer pause after each, until patience, counted from the first, is at an end."""
 
     def __init__(self, core: Core, what: str, patience: float = inf) -> None:
-        self._core, self._what, self._patience = core, what, min(patience, core.patience)
+        self._core, self._what, self._patience = core, what, min(patience, core._patience)
         self._failures, self._since = 0, 0.0
 
     def over(self) -> None:
         """There was a good answer in between."""
         self._failures = 0
 
-    def bear(self, error: DashScopeError, until: float = inf) -> Flow[None]:
+    async def bear(self, error: DashScopeError, until: float = inf) -> None:
         """Pause, at most to the instant `until`. Raises the error if it is no passing one, or was borne too long."""
-        now = self._core.clock()
+        now = self._core._clock()
         self._since = self._since if self._failures else now
         self._failures += 1
-        pause = self._core.rhythm.again(self._failures, error.retry_after_s)
+        pause = self._core._rhythm.again(self._failures, error.retry_after_s)
         if not error.retryable or min(now + pause, until) > self._since + self._patience:
             raise error
         pause = max(0.0, min(pause, until - now))
         log.warning("%s: %s; again in %.1f s", self._what, error, pause)
-        yield Sleep(pause)
+        await self._core._pause(pause)

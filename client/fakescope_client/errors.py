@@ -32,20 +32,14 @@ class DashScopeError(Exception):
     """
 
     retryable = False
+    code = request_id = task_id = ""
+    http_status = 0
+    retry_after_s: float | None = None
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        code: str = "",
-        request_id: str = "",
-        http_status: int = 0,
-        task_id: str = "",
-        retry_after_s: float | None = None,
-    ) -> None:
+    def __init__(self, message: str, **about: object) -> None:
         super().__init__(message)
-        self.message, self.code, self.request_id = message, code, request_id
-        self.http_status, self.task_id, self.retry_after_s = http_status, task_id, retry_after_s
+        self.message = message
+        vars(self).update(about)
 
     def __str__(self) -> str:
         known = {"HTTP": self.http_status, "task": self.task_id, "request": self.request_id}

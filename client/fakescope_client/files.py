@@ -6,6 +6,8 @@ import os
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
@@ -15,7 +17,7 @@ from fakescope_client.core import Core, Trouble
 from fakescope_client.errors import DashScopeError, InvalidParameterError, TransportError
 from fakescope_client.model import Task
 from fakescope_client.routes import takes_inline
-from fakescope_client.wire import Answer, Flow, Request
+from fakescope_client.wire import Answer
 
 File = os.PathLike[str] | bytes
 """What is replaced by an address wherever it stands in an `input`; a string there is sent as it is."""
@@ -71,60 +73,47 @@ class Part:
     """A download under way: a hidden file beside the target, named after the link, so that the next try goes on."""
 
     def __init__(self, link: str, target: Path, progress: Callable[[int, int | None], object] | None) -> None:
-        self._progress, self._target = progress, target
+        self._progress, self.target = progress, target
         self.path = target.with_name(f".{target.name}.{crc32(link.partition('?')[0].encode()):08x}.part")
         self.size = self.path.stat().st_size if self.path.exists() else 0
-        self.total: int | None = None
+        self._total: int | None = None
         self._file: BinaryIO | None = None
-        self._fits = False
 
-    def open(self, status: int, headers: Mapping[str, str]) -> bool:
-        """Go on where the part ends if the server does, else start over. The length is checked by `is_whole`."""
+    def open(self, status: int, headers: Mapping[str, str]) -> Callable[[bytes], None] | None:
+        """Go on where the part ends if the server does, else start over; None if the body is no part of the file."""
         total, first = headers.get("content-length", ""), 0
         if status == 206:
             span, _, total = headers.get("content-range", "").removeprefix("bytes ").partition("/")
             first = int(span.partition("-")[0]) if span.partition("-")[0].isdecimal() else -1
         known = int(total) if total.isdecimal() and "content-encoding" not in headers else None
-        self._fits = status == 200 or (status == 206 and first == self.size and known == (self.total or known))
-        if not self._fits:
-            return False
-        self._file = self.path.open("ab" if first else "wb")
-        self.size, self.total = first, known
-        return True
+        if status != 200 and (status != 206 or first != self.size or known != (self._total or known)):
+            return None
+        self._file, self.size, self._total = self.path.open("ab" if first else "wb"), first, known
+        return partial(self._write, self._file)
 
-    def write(self, chunk: bytes) -> None:
-        assert self._file is not None
-        self._file.write(chunk)
-        self.size += len(chunk)
+    def _write(self, file: BinaryIO, chunk: bytes) -> None:
+        self.size += file.write(chunk)
         if self._progress is not None:
-            self._progress(self.size, self.total)
+            self._progress(self.size, self._total)
 
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def is_whole(self, answer: Answer) -> bool:
-        """Whether this answer brought the last of it, or says that there is no more."""
-        if answer.status == 416:
-            return bool(self.size) and answer.headers.get("content-range") == f"bytes */{self.size}"
-        return self._fits and not answer.failure and self.total in (None, self.size)
+    def close(self, answer: Answer | None) -> bool:
+        """Whether this answer brought the last of it, or says that there is no more. None: it broke off."""
+        written, self._file = self._file, None
+        if written is not None:
+            written.close()
+            return answer is not None and self._total in (None, self.size)
+        return answer is not None and answer.headers.get("content-range") == f"bytes */{self.size or '-'}"
 
     def restart(self) -> None:
         """Forget what has come so far: it belongs to something else."""
         self.path.unlink(missing_ok=True)
-        self.size, self.total = 0, None
-
-    def keep(self) -> Path:
-        """Give it its name, in one step: until now the target was what it had been before."""
-        os.replace(self.path, self._target)
-        return self._target
+        self.size, self._total = 0, None
 
 
 class Files(Core):
     """The verbs that send and bring files."""
 
-    def _resolve(self, value: object, model: str) -> Flow[Any]:
+    async def _resolve(self, value: Any, model: str) -> Any:
         """The value with an address in place of every path and all bytes in it."""
         if isinstance(value, bytes | os.PathLike):
             size = len(value) if isinstance(value, bytes) else os.stat(value).st_size
@@ -132,53 +121,55 @@ class Files(Core):
             if size <= INLINE_BYTES and kind.startswith("image/") and takes_inline(model):
                 content = value if isinstance(value, bytes) else Path(value).read_bytes()
                 return f"data:{kind};base64,{b64encode(content).decode()}"
-            return (yield from self.upload(value, model))
+            return await self.upload(value, model)
         if isinstance(value, Mapping):
-            resolved = {}
-            for key, part in value.items():
-                resolved[key] = yield from self._resolve(part, model)
-            return resolved
+            return {key: await self._resolve(part, model) for key, part in value.items()}
         if isinstance(value, list | tuple):
-            parts = []
-            for part in value:
-                parts += [(yield from self._resolve(part, model))]
-            return parts
+            return [await self._resolve(part, model) for part in value]
         return value
 
-    def upload(self, file: Media, model: str) -> Flow[str]:
+    async def upload(self, file: Media, model: str) -> str:
         """Put a file where the vendor's models find it: its address, `oss://…`, good for 48 hours and this model.
 
         Raises OSError for the file, DashScopeError for the rest. Source: Get a temporary file URL.
         """
         file = Path(file) if isinstance(file, str) else file
-        kind, trouble = media_type(file), Trouble(self, "an upload")
+        kind = media_type(file)
         ending = _ENDINGS.get(kind, "." + kind.rpartition("/")[2])
         name = f"{crc32(file):08x}{ending}" if isinstance(file, bytes) else Path(file).name
-        asked = self._request("GET", "uploads", {"action": "getPolicy", "model": model})
-        while True:
-            policy = yield from self._ask("the credential of an upload", asked, _credential)
-            form = {field: policy[given] for field, given in _FORM.items()}
-            form |= {
-                "key": f"{policy['upload_dir']}/{name}",
-                "success_action_status": "200",
-                "x-oss-content-type": kind,
-            }
-            send = Request("POST", policy["upload_host"], 300.0, is_ours=False, form=form, file=(name, file))
-            answer: Answer = yield send
-            if 200 <= answer.status < 300 and not answer.failure:
-                return f"oss://{form['key']}"
-            error = _storage_error(answer, "an upload")
-            # An old credential, or a name that an attempt without an answer has taken: the next one helps.
-            error.retryable = error.retryable or answer.status == 409 or "expired" in error.message
-            yield from trouble.bear(error)
 
-    def download(
+        async def attempt() -> str:
+            policy = await self._patiently("the credential of an upload", partial(self._credential, model))
+            form = {field: policy[given] for field, given in _FORM.items()}
+            key = f"{policy['upload_dir']}/{name}"
+            form |= {"key": key, "success_action_status": "200", "x-oss-content-type": kind}
+            with BytesIO(file) if isinstance(file, bytes) else open(file, "rb") as content:
+                files = {"file": (name, content)}
+                answer = await self._exchange("POST", policy["upload_host"], 300.0, data=form, files=files)
+            if not 200 <= answer.status < 300:
+                error = _storage_error(answer, "an upload")
+                # An old credential, or a name that an attempt without an answer has taken: the next one helps.
+                error.retryable = error.retryable or answer.status == 409 or "expired" in error.message
+                raise error
+            return f"oss://{key}"
+
+        return await self._patiently("an upload", attempt)
+
+    async def _credential(self, model: str) -> dict[str, str]:
+        params = {"action": "getPolicy", "model": model}
+        given = self._read(await self._call("GET", "uploads", params=params)).get("data")
+        policy = {key: str(value) for key, value in given.items()} if isinstance(given, dict) else {}
+        if missing := [field for field in (*_FORM.values(), "upload_dir", "upload_host") if not policy.get(field)]:
+            raise TransportError(f"the credential of an upload lacks {', '.join(missing)}", http_status=200)
+        return policy
+
+    async def download(
         self,
         source: Task | str,
         to: str | os.PathLike[str],
         *,
         on_progress: Callable[[int, int | None], object] | None = None,
-    ) -> Flow[list[Path]]:
+    ) -> list[Path]:
         """Fetch every result of a task, or one link, and return the files, in order.
 
         `to` is a file, or a folder if it is one, ends in a slash, or there are several results. A file appears whole
@@ -198,33 +189,29 @@ class Files(Core):
                 name = (f"{stem}-{n}" if len(links) > 1 else stem) + Path(name).suffix
             target = Path(to) / name if into_folder else Path(to)
             target.parent.mkdir(parents=True, exist_ok=True)
-            kept.append((yield from self._download(link, Part(link, target, on_progress))))
+            kept.append(await self._download(link, Part(link, target, on_progress)))
         return kept
 
-    def _download(self, link: str, part: Part) -> Flow[Path]:
+    async def _download(self, link: str, part: Part) -> Path:
         trouble = Trouble(self, f"downloading {part.path.name}")
         while True:
-            before = part.size
-            span = {"Range": f"bytes={before}-"} if before else {}
-            headers = {"Accept-Encoding": "identity", **span}
-            answer: Answer = yield Request("GET", link, is_ours=False, headers=headers, sink=part)
-            if part.is_whole(answer):
-                return part.keep()
-            error = _storage_error(answer, "a download")
+            before, answer = part.size, None
+            headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={before}-"} if before else {})
+            try:
+                answer = await self._exchange("GET", link, sink=part.open, headers=headers)
+                error = _storage_error(answer, "a download")
+            except TransportError as failure:
+                error = failure
+            finally:
+                is_whole = part.close(answer)
+            if is_whole:
+                return part.path.replace(part.target)
             if part.size > before:
                 trouble.over()
-            elif before and answer.status in (206, 416) and not answer.failure:
+            elif before and answer and answer.status in (206, 416):
                 part.restart()
                 error.retryable = True
-            yield from trouble.bear(error)
-
-
-def _credential(body: dict[str, Any], _: Answer) -> dict[str, str]:
-    given = body.get("data")
-    policy = {key: str(value) for key, value in given.items()} if isinstance(given, dict) else {}
-    if missing := [field for field in (*_FORM.values(), "upload_dir", "upload_host") if not policy.get(field)]:
-        raise TransportError(f"the credential of an upload lacks {', '.join(missing)}", http_status=200)
-    return policy
+            await trouble.bear(error)
 
 
 def _storage_error(answer: Answer, what: str) -> DashScopeError:
@@ -232,6 +219,6 @@ def _storage_error(answer: Answer, what: str) -> DashScopeError:
     text = answer.body[:2000].decode("utf-8", "replace")
     code, message = (re.search(rf"<{tag}>(.*?)</{tag}>", text) for tag in ("Code", "Message"))
     passing = answer.status < 400 or answer.status in (408, 429) or answer.status >= 500
-    said = answer.failure or (message[1] if message else f"HTTP {answer.status}, or less than was announced")
+    said = message[1] if message else f"HTTP {answer.status}, or less than was announced"
     kind = TransportError if passing else InvalidParameterError
     return kind(f"{what}: {said}", code=code[1] if code else "", http_status=answer.status)

@@ -9,6 +9,8 @@ from enum import StrEnum
 from math import isfinite
 from typing import Any, NamedTuple
 
+from fakescope_client.errors import TaskFailedError, TaskUnknownError, failure_of
+
 VENDOR_ZONE = timezone(timedelta(hours=8))
 """Times in task answers are UTC+8 and do not say so. Source: Manage asynchronous tasks."""
 
@@ -48,47 +50,17 @@ class Usage(NamedTuple):
     def parse(cls, usage: object) -> Usage:
         raw = usage if isinstance(usage, dict) else {}
         seconds = _number(raw, "duration", "video_duration", "output_video_duration")
-        count, lines = _number(raw, "video_count", "image_count", "output_image_count"), _number(raw, "SR")
-        size = raw.get("size")
-        return cls(seconds, _whole(count), size if isinstance(size, str) else "", _whole(lines), raw)
-
-
-class Refusal(NamedTuple):
-    """One of several results that was not made, and why."""
-
-    code: str
-    message: str
-
-
-class Output(NamedTuple):
-    """The answer of a model that answers at once. `passed`: a detection's verdict, None if there is none."""
-
-    request_id: str
-    output: dict[str, Any]
-    results: tuple[str, ...]
-    usage: Usage
-
-    @classmethod
-    def parse(cls, body: dict[str, Any]) -> Output:
-        output = body.get("output")
-        output = output if isinstance(output, dict) else {}
-        return cls(_text(body, "request_id"), output, links_in(output), Usage.parse(body.get("usage")))
-
-    @property
-    def passed(self) -> bool | None:
-        """Source: the detection models' API references: `check_pass` or `pass`; Emoji only a code or a box."""
-        verdict = self.output.get("check_pass", self.output.get("pass"))
-        if isinstance(verdict, bool):
-            return verdict
-        return False if self.output.get("code") else True if self.output.get("bbox_face") else None
+        count, sr = _number(raw, "video_count", "image_count", "output_image_count"), _number(raw, "SR")
+        number, lines = None if count is None else int(count), None if sr is None else int(sr)
+        return cls(seconds, number, _text(raw, "size"), lines, raw)
 
 
 @dataclass(frozen=True)
 class Task:
     """A task as last seen. `results` are all links in it, whatever the model calls them, valid for 24 hours.
 
-    `refused` says which of several results were not made, `code` and `message` why a task FAILED. Times are aware.
-    `model` is known if this client submitted or listed the task; `raw` is the vendor's whole answer.
+    `code` and `message` say why a task FAILED. Times are aware. `model` is known if this client submitted or listed the
+    task; `raw` is the vendor's whole answer.
     """
 
     id: str
@@ -101,7 +73,6 @@ class Task:
     scheduled_at: datetime | None = None
     ended_at: datetime | None = None
     results: tuple[str, ...] = ()
-    refused: tuple[Refusal, ...] = ()
     usage: Usage = field(default=Usage(None, None, "", None, {}), repr=False)
     raw: dict[str, Any] = field(default_factory=dict, repr=False)
 
@@ -112,11 +83,9 @@ class Task:
         if not isinstance(output, dict):  # a row: flat, `status`, times in epoch milliseconds
             output = {**body, "task_status": body.get("status"), "submit_time": body.get("gmt_create")}
             output["scheduled_time"] = body.get("start_time")
-        entries = output.get("results")
-        refused = [e for e in entries if isinstance(e, dict) and e.get("code")] if isinstance(entries, list) else []
         return cls(
             id=_text(output, "task_id"),
-            status=TaskStatus(_text(output, "task_status")),
+            status=TaskStatus(_text(output, "task_status") or ("" if "task_id" in output else "SUCCEEDED")),
             model=model or _text(body, "model_name"),
             request_id=_text(body, "request_id"),
             code=_text(output, "code"),
@@ -125,10 +94,33 @@ class Task:
             scheduled_at=_instant(output.get("scheduled_time")),
             ended_at=_instant(output.get("end_time")),
             results=links_in(output),
-            refused=tuple(Refusal(_text(entry, "code"), _text(entry, "message")) for entry in refused),
             usage=Usage.parse(body.get("usage")),
             raw=body,
         )
+
+    def raise_for_status(self) -> Task:
+        """The task, if it has SUCCEEDED. Raises TaskFailedError or TaskUnknownError: ask when it has ended."""
+        if self.status is TaskStatus.SUCCEEDED:
+            return self
+        about: dict[str, Any] = {"code": self.code, "request_id": self.request_id, "task_id": self.id, "task": self}
+        if self.status is TaskStatus.UNKNOWN:
+            raise TaskUnknownError("the task has expired, belongs to another account, or never was", **about)
+        kind = failure_of(self.code, self.message) if self.status is TaskStatus.FAILED else TaskFailedError
+        passing = self.code.startswith(("Internal", "SystemError", "Throttling"))
+        raise kind(self.message or f"the task is {self.status}", retryable=passing, http_status=200, **about)
+
+    @property
+    def passed(self) -> bool | None:
+        """A detection's verdict, None if there is none.
+
+        Source: the detection models' API references: `check_pass` or `pass`; Emoji only a code or a box.
+        """
+        given = self.raw.get("output")
+        output = given if isinstance(given, dict) else {}
+        verdict = output.get("check_pass", output.get("pass"))
+        if isinstance(verdict, bool):
+            return verdict
+        return False if output.get("code") else True if output.get("bbox_face") else None
 
     def to_json(self) -> str:
         """One line to keep: `Task.from_json` makes an equal task of it, in this program or the next."""
@@ -171,14 +163,11 @@ def _text(of: dict[str, Any], key: str) -> str:
 
 
 def _number(of: dict[str, Any], *keys: str) -> float | None:
-    """The first of these that is a number, or text that reads as one: some models send `"SR": "720"`."""
+    """The first of these that is a finite number, or text that reads as one: some models send `"SR": "720"`."""
     for key in keys:
         try:
-            return float(of[key])
+            if isfinite(number := float(of[key])):
+                return number
         except (KeyError, TypeError, ValueError, OverflowError):
             continue
     return None
-
-
-def _whole(number: float | None) -> int | None:
-    return int(number) if number is not None and isfinite(number) else None

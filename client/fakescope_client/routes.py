@@ -21,29 +21,22 @@ _TASKS = (
     (r"imageedit|i2i|erase|x-painting|segmentation|sketch|qwen-mt-image", "image2image/image-synthesis"),
     (r"", "video-generation/video-synthesis"),
 )
-_AT_ONCE = (
-    (r"animate-anyone-detect", "image2video/aa-detect"),
-    (r"detect", "image2video/face-detect"),
-    (r"", "multimodal-generation/generation"),
-)
 _INLINE = r"^wanx?2\.[1256]-(i2v|kf2v|i2i|image)|imageedit|^wan2\.7-image|^qwen-image"
 
 
 def task_path(model: str) -> str:
     """Where tasks of this model are submitted, after `services/`; empty if it only answers at once."""
-    return _find(_TASKS, model)
+    path = next(path for pattern, path in _TASKS if re.search(pattern, model))
+    return path and f"aigc/{path}"
 
 
 def at_once_path(model: str) -> str:
     """Where this model answers at once, if it does."""
-    return _find(_AT_ONCE, model)
+    if "detect" in model:
+        return "aigc/image2video/aa-detect" if "animate-anyone" in model else "aigc/image2video/face-detect"
+    return "aigc/multimodal-generation/generation"
 
 
 def takes_inline(model: str) -> bool:
     """Whether pictures may be sent as `data:`. Source: input sections of the references; wan3.0 was seen to refuse."""
     return re.search(_INLINE, model) is not None
-
-
-def _find(rows: tuple[tuple[str, str], ...], model: str) -> str:
-    path = next(path for pattern, path in rows if re.search(pattern, model))
-    return path and f"aigc/{path}"

@@ -1,80 +1,33 @@
 """Submitting: the one request that costs money, and so is never repeated unless it certainly did not arrive.
 
-If an answer is lost, the list of tasks is asked: while that goes on, nobody else here submits the same model, so that
-a task that appears can only be the lost one. Another program's may appear as well: two candidates settle nothing.
+Submissions of one model leave one after the other. If an answer is lost, the list of tasks is asked before the next one
+leaves: a new task there can only be the lost one, or another program's. Two candidates settle nothing.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections import Counter, OrderedDict
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Mapping
+from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from math import inf
-from threading import Lock
 from typing import Any, Unpack
 
-from fakescope_client.core import OnAmbiguous, Options, Trouble, log
+from fakescope_client.core import Fields, OnAmbiguous, Options, SubmitOptions, Trouble, log
 from fakescope_client.errors import AmbiguousSubmissionError, DashScopeError, TransportError
 from fakescope_client.files import Files
 from fakescope_client.model import VENDOR_ZONE, Task
 from fakescope_client.routes import task_path
-from fakescope_client.wire import NOTHING, Answer, Flow, Found, Request, Sleep, server_ms
+from fakescope_client.wire import NOTHING, Answer, server_ms
 
-_HOLD_S = 0.1  # how often somebody looks who waits for the submissions of others
+_HOLD_S = 0.01  # how often somebody looks who is the next to submit, and so on
 _LOOKS_S = (0.5, 2.0, 5.0)  # a request whose answer was lost may still be under way: look again
 _SKEW_S = 2.0  # `Date` has whole seconds, and the vendor more than one machine
 _SENDS = 3
-_SECOND = "%Y%m%d%H%M%S"
-_NAMES_OSS = re.compile(r'(?<!\\)"oss://')
-
-
-class Sent:
-    """Submissions under way and lost ones, by model, and the tasks that are accounted for. For threads, too.
-
-    Who sends counts itself first and then looks for losses; who looks for a loss counts it first and then waits for
-    those who send. So one of them sees the other.
-    """
-
-    def __init__(self) -> None:
-        self.open: Counter[str] = Counter()
-        self.lost: Counter[str] = Counter()
-        self.given_up: dict[str, float] = {}  # when the last search of a model ended without a task
-        self._known: OrderedDict[str, None] = OrderedDict()
-        self._lock = Lock()
-
-    @contextmanager
-    def counted(self, counter: Counter[str], model: str) -> Iterator[None]:
-        with self._lock:
-            counter[model] += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                counter[model] -= 1
-
-    @contextmanager
-    def sending(self, model: str, search: ExitStack) -> Iterator[bool]:
-        """Whether a submission may leave now. If its answer gets lost inside, it counts as lost until `search` ends."""
-        with self.counted(self.open, model):
-            try:
-                yield not self.lost[model]
-            except BaseException as error:
-                if not _is_settled(error):
-                    search.enter_context(self.counted(self.lost, model))
-                raise
-
-    def account_for(self, task_id: str) -> None:
-        with self._lock:
-            self._known[task_id] = None
-            if len(self._known) > 10_000:
-                self._known.popitem(last=False)
-
-    def knows(self, task_id: str) -> bool:
-        return task_id in self._known
+_NAMES_OSS = r'(?<!\\)"oss://'  # patterns are compiled on use: the import is to be quick
 
 
 class Submitting(Files):
@@ -82,28 +35,27 @@ class Submitting(Files):
 
     def __init__(self, api_key: str | None = None, **options: Unpack[Options]) -> None:
         super().__init__(api_key, **options)
-        self._sent = Sent()
+        self._queues: dict[str, list[object]] = {}  # by model; each step on a list or dictionary is one, for threads
+        self._given_up: dict[str, float] = {}  # when the last search of a model ended without a task
+        self._known: OrderedDict[str, None] = OrderedDict()
 
-    def _service(
-        self, model: str, path: str, body: Mapping[str, Any], headers: Mapping[str, str], within_s: float
-    ) -> Flow[Request]:
-        """The call of a service, with files uploaded. Raises ValueError for NaN, which is no JSON."""
-        resolved = yield from self._resolve({"model": model, **body}, model)
-        text = json.dumps(resolved, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        resolve = {"X-DashScope-OssResourceResolve": "enable"} if _NAMES_OSS.search(text) else NOTHING
-        headers = {**headers, **resolve, "Content-Type": "application/json"}
-        return self._request("POST", f"services/{path}", headers=headers, body=text.encode(), within_s=within_s)
+    def _account_for(self, task_id: str) -> None:
+        self._known[task_id] = None
+        if len(self._known) > 10_000:
+            self._known.popitem(last=False)
 
-    def submit(
-        self,
-        model: str,
-        input: Mapping[str, Any],
-        parameters: Mapping[str, Any] | None = None,
-        *,
-        path: str = "",
-        on_ambiguous: OnAmbiguous | None = None,
-        patience: float = inf,
-    ) -> Flow[Task]:
+    async def _service(self, model: str, path: str, given: Mapping[str, Any], **options: Any) -> partial[Any]:
+        """The call of a service, ready to be made, with files uploaded. Raises ValueError for NaN, which is no JSON."""
+        body = {"model": model, **await self._resolve(given, model)}
+        text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        headers = {"Content-Type": "application/json", **options.pop("headers", NOTHING)}
+        if re.search(_NAMES_OSS, text):
+            headers["X-DashScope-OssResourceResolve"] = "enable"
+        return partial(self._call, "POST", f"services/{path}", headers=headers, content=text.encode(), **options)
+
+    async def submit(
+        self, model: str, input: Fields, parameters: Fields | None = None, **options: Unpack[SubmitOptions]
+    ) -> Task:
         """Start a task. It is PENDING; `wait` for it, or keep it with `Task.to_json`.
 
         `input` and `parameters` are the model's, as its API reference has them; a `Path` or bytes in them is sent as
@@ -119,170 +71,130 @@ class Submitting(Files):
         Raises ValueError if the model answers at once, AmbiguousSubmissionError, and whatever the vendor refuses with.
         Ctrl-C and cancellation carry `task_id` if the task was found, and a note in any case.
         """
-        path, policy = path or task_path(model), on_ambiguous or self.on_ambiguous
+        path, policy = options.get("path") or task_path(model), options.get("on_ambiguous") or self._on_ambiguous
         if not path:
             raise ValueError(f"{model} answers at once: use detect()")
-        body = {"input": input, "parameters": parameters or {}}
-        request = yield from self._service(model, path, body, {"X-DashScope-Async": "enable"}, 60.0)
-        trouble, sends = Trouble(self, f"submitting to {model}", patience), 0
-        before: float | None = None  # since when the fate of a request is open
-        with ExitStack() as search:
+        given, headers = {"input": input, "parameters": parameters or {}}, {"X-DashScope-Async": "enable"}
+        send = await self._service(model, path, given, headers=headers, within_s=60.0)
+        trouble, me = Trouble(self, f"submitting to {model}", options.get("patience", inf)), object()
+        queue, losses = self._queues.setdefault(model, []), 0
+        while True:
+            queue.append(me)
             try:
-                while True:
-                    try:
-                        with self._sent.sending(model, search) as may_send:
-                            if may_send:
-                                before, sends = self.clock(), sends + 1
-                                return self._submitted((yield request), model)
-                        yield Sleep(_HOLD_S)
-                    except DashScopeError as error:
-                        if _is_settled(error):
-                            before = None
-                            yield from trouble.bear(error)
-                            continue
-                        assert before is not None
-                        may_resubmit = policy == "resubmit" and sends < _SENDS
-                        task = yield from self._find(model, before, error, policy != "raise", may_resubmit)
-                        if task is not None:
-                            return task
-                        search.close()
-            except (DashScopeError, GeneratorExit):
-                raise
-            except BaseException as stop:
-                if before is not None:
-                    yield from self._note_submission(stop, model, before)
-                raise
+                while ahead := queue.index(me):
+                    await self._pause(_HOLD_S * ahead)
+                task = await self._settled(send, model, policy if losses < _SENDS - 1 else "adopt")
+                if task is not None:
+                    return task
+                losses, refused = losses + 1, None
+            except DashScopeError as error:
+                refused = error
+            finally:
+                queue.remove(me)
+            if refused is not None:
+                await trouble.bear(refused)
 
-    def _submitted(self, answer: Answer, model: str) -> Task:
-        """Called while the submission counts as under way, so that its task is known before that ends."""
-        body = self._read(answer)
-        task = Task.parse(body, model)
-        if not task.id:
-            raise TransportError(f"a submission was answered without a task: {str(body)[:200]}", http_status=200)
-        self._sent.account_for(task.id)
-        return task
+    async def _settled(self, send: partial[Any], model: str, policy: OnAmbiguous) -> Task | None:
+        """Submit once, and find out what became of it: None if it may be sent again."""
+        before = self._clock()
+        try:
+            try:
+                task = Task.parse(self._read(await send()), model)
+                if not task.id:
+                    raise TransportError(f"a submission was answered without task: {task.raw!s:.200}", http_status=200)
+                self._account_for(task.id)
+                return task
+            except TransportError as error:
+                if error.unsent:
+                    raise
+                return await self._find(model, before, error, policy)
+        except (DashScopeError, GeneratorExit):
+            raise
+        except BaseException as stop:
+            await self._note_submission(stop, model, before)
+            raise
 
-    def _find(
-        self,
-        model: str,
-        before: float,
-        lost: DashScopeError,
-        adopts: bool,
-        may_send: bool,
-        looks_s: tuple[float, ...] = _LOOKS_S,
-        patience: float = inf,
-    ) -> Flow[Task | None]:
+    async def _find(
+        self, model: str, before: float, lost: DashScopeError, policy: OnAmbiguous, is_hasty: bool = False
+    ) -> Task | None:
         """The task of a submission whose answer was lost; None if it may be sent again."""
         log.warning("submitting to %s: %s; looking for its task", model, lost)
-        found: list[Task] = []
+        found, is_certain = list[Task](), True
         said = "is not listed; most likely the submission never arrived, but that is not certain"
-        while self._sent.open[model]:
-            yield Sleep(_HOLD_S)
         try:
-            for pause in looks_s:
-                yield Sleep(pause)
-                found = yield from self._candidates(model, before, patience)
-                if found:
+            for pause in (0.0,) if is_hasty else _LOOKS_S:
+                await self._pause(pause)
+                if found := await self._candidates(model, before, 0.0 if is_hasty else inf):
                     break
         except DashScopeError as error:
-            said, may_send = f"could not be looked for ({error})", False
+            said, is_certain = f"could not be looked for ({error})", False
         ours = [task for task in found if lost.request_id and task.request_id == lost.request_id]
         # What an earlier search gave up may have started just before: then one candidate is not enough, either.
-        undisputed = self._sent.lost[model] == 1 and before - _SKEW_S >= self._sent.given_up.get(model, -inf)
-        if adopts and len(found) == 1 and undisputed:
+        if policy != "raise" and len(found) == 1 and before - _SKEW_S >= self._given_up.get(model, -inf):
             ours = found
         if ours:
-            self._sent.account_for(ours[0].id)
+            self._account_for(ours[0].id)
             log.warning("submitting to %s: found its task %s", model, ours[0].id)
             return ours[0]
-        self._sent.given_up[model] = self.clock()
-        if not found and may_send:
+        self._given_up[model] = self._clock()
+        if policy == "resubmit" and is_certain and not found:
             return None
         if found:
             said = f"may be one of {len(found)}: {', '.join(task.id for task in found)}"
-        ambiguous = AmbiguousSubmissionError(
-            f"the answer to a submission to {model} was lost ({lost.message}), and its task {said}"
-        )
-        ambiguous.code, ambiguous.http_status, ambiguous.request_id = lost.code, lost.http_status, lost.request_id
-        ambiguous.candidates = tuple(found)
-        raise ambiguous
+        said = f"the answer to a submission to {model} was lost ({lost.message}), and its task {said}"
+        about = {"code": lost.code, "http_status": lost.http_status, "request_id": lost.request_id}
+        raise AmbiguousSubmissionError(said, candidates=tuple(found), **about)
 
-    def _candidates(self, model: str, before: float, patience: float) -> Flow[list[Task]]:
+    async def _candidates(self, model: str, before: float, patience: float) -> list[Task]:
         """Tasks of this model that nobody here knows, since the instant `before` of our clock, by the server's."""
-        query = {"page_no": 1, "page_size": 1, "model_name": model}
-        asked = self._request("GET", "tasks", query)
-        now_ms = yield from self._ask("looking for a task", asked, server_ms, "list", patience)
-        since = datetime.fromtimestamp(now_ms / 1000 - (self.clock() - before) - _SKEW_S, UTC)
-        listing = self.list(model=model, since=since, patience=patience)
-        found: list[Task] = []
-        answer: Answer | None = None
-        while True:  # the list's own flow, but what it finds is kept here
-            try:
-                step = listing.send(answer)
-            except StopIteration:
-                return [task for task in found if not self._sent.knows(task.id)]
-            if isinstance(step, Found):
-                found.append(step.value)
-            answer = None if isinstance(step, Found) else (yield step)
+        ask = partial(self._page, {"page_no": "1", "page_size": "1", "model_name": model})
+        _, answer = await self._patiently("looking for a task", ask, "list", patience)
+        since = datetime.fromtimestamp(server_ms(answer) / 1000 - (self._clock() - before) - _SKEW_S, UTC)
+        listed = self.list(model=model, since=since, patience=patience)
+        return [task async for task in listed if task.id not in self._known]
 
-    def list(
-        self,
-        *,
-        model: str = "",
-        status: str = "",
-        since: datetime | None = None,
-        until: datetime | None = None,
-        patience: float = inf,
-    ) -> Flow[None]:
-        """The account's tasks, page by page as they are looked at: of the last 24 hours, or since (until) then.
+    async def list(
+        self, *, model: str = "", status: str = "", since: datetime | None = None, patience: float = inf
+    ) -> AsyncGenerator[Task, None]:
+        """The account's tasks, page by page as they are looked at: of the last 24 hours, or since then.
 
-        They have no results and no usage; `fetch` brings those. Times are aware, both ends included. Source: Manage
-        asynchronous tasks.
+        They have no results and no usage; `fetch` brings those. `since` is aware. Source: Manage asynchronous tasks.
         """
-        query: dict[str, object] = {"page_no": 0, "page_size": 50}
-        if since is not None:
-            query["start_time"] = since.astimezone(VENDOR_ZONE).strftime(_SECOND)
-        if until is not None:
-            query["end_time"] = (until + timedelta(seconds=1)).astimezone(VENDOR_ZONE).strftime(_SECOND)
-        query |= {name: value for name, value in (("model_name", model), ("status", status)) if value}
+        start = since.astimezone(VENDOR_ZONE).strftime("%Y%m%d%H%M%S") if since else ""
+        query = {"page_size": "50", "start_time": start, "model_name": model, "status": status}
         shown: set[str] = set()  # a task that comes in meanwhile moves others to the next page
         for page_no in count(1):
-            query["page_no"] = page_no
-            asked = self._request("GET", "tasks", query)
-            tasks, pages = yield from self._ask("the list of tasks", asked, _rows, "list", patience)
-            for task in tasks:
-                when = task.submitted_at
-                if task.id not in shown and when and (since or when) <= when <= (until or when):
+            params = {"page_no": str(page_no)} | {name: value for name, value in query.items() if value}
+            body, _ = await self._patiently("the list of tasks", partial(self._page, params), "list", patience)
+            for task in (Task.parse(row) for row in body["data"] if isinstance(row, dict)):
+                if task.id not in shown and task.submitted_at and task.submitted_at >= (since or task.submitted_at):
                     shown.add(task.id)
-                    yield Found(task)
-            if page_no >= pages:
+                    yield task
+            pages = body.get("total_page")
+            if not body["data"] or not isinstance(pages, int) or page_no >= pages:
                 return
 
-    def _note_submission(self, stop: BaseException, model: str, before: float) -> Flow[None]:
+    async def _page(self, params: Mapping[str, str]) -> tuple[dict[str, Any], Answer]:
+        """No list is not an empty one: somebody may submit again because of it."""
+        answer = await self._call("GET", "tasks", params=params)
+        body = self._read(answer)
+        if not isinstance(body.get("data"), list):
+            raise TransportError(f"the list of tasks is something else: {body!s:.200}", http_status=200)
+        return body, answer
+
+    async def _note_submission(self, stop: BaseException, model: str, before: float) -> None:
         """Look once, quickly, for the task of a submission that was interrupted, and say in `stop` what was found."""
         try:
-            task = yield from self._find(model, before, TransportError("interrupted"), True, False, (0.0,), 0.0)
+            task = await self._find(model, before, TransportError("interrupted"), "adopt", is_hasty=True)
         except DashScopeError as error:
             stop.add_note(error.message)
         except BaseException as again:  # twice Ctrl-C
-            self._sent.given_up[model] = self.clock()
+            self._given_up[model] = self._clock()
             again.add_note(f"a submission to {model} was under way; list() may show its task")
             raise
         else:
             assert task is not None
             note(stop, task.id)
-
-
-def _is_settled(error: BaseException) -> bool:
-    """Whether a submission that ended so has certainly started nothing."""
-    return isinstance(error, DashScopeError) and (not isinstance(error, TransportError) or error.unsent)
-
-
-def _rows(body: dict[str, Any], _: Answer) -> tuple[list[Task], int]:
-    rows, pages = body.get("data"), body.get("total_page")
-    if not isinstance(rows, list):  # no list is not an empty one: somebody may submit again because of it
-        raise TransportError(f"the list of tasks is something else: {str(body)[:200]}", http_status=200)
-    return [Task.parse(row) for row in rows if isinstance(row, dict)], pages if isinstance(pages, int) and rows else 0
 
 
 def note(stop: BaseException, *task_ids: str) -> None:

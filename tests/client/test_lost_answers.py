@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import httpx
@@ -299,22 +301,23 @@ async def turns(count: int = 50) -> None:
 
 
 @pytest.mark.anyio
-async def test_search_waits_for_submissions_under_way(world: Any, faults: dict[str, Any]) -> None:
+async def test_submissions_of_a_model_leave_one_after_the_other(world: Any) -> None:
     world.wire.gate = stalls = Stalls()
-    world.wire.faults["submit"] = [faults["dropped after it arrived"]]
     client = world.async_client()
-    lost = asyncio.create_task(client.submit("wan2.6-t2v", FILM))
-    await turns()
-    other = asyncio.create_task(client.submit("wan2.6-t2v", FILM))
+    first, second = [asyncio.create_task(client.submit("wan2.6-t2v", FILM)) for _ in range(2)]
+    other = asyncio.create_task(client.submit("wan2.5-t2v-preview", FILM))
     await turns()
 
-    stalls.waiting[0].set()
-    await turns()
-    assert world.wire.count("list") == 0
+    assert len(stalls.waiting) == 2
     stalls.waiting[1].set()
-
-    assert {(await lost).id, (await other).id} == set(world.task_ids())
-    assert world.paid() == 2
+    await other
+    assert len(stalls.waiting) == 2
+    stalls.waiting[0].set()
+    await first
+    await turns()
+    assert len(stalls.waiting) == 3
+    stalls.waiting[2].set()
+    await second
 
 
 @pytest.mark.anyio
@@ -334,18 +337,48 @@ async def test_nobody_submits_the_model_during_a_search(world: Any, faults: dict
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("second_fault", ["dropped after it arrived", "dropped before it arrived"])
-async def test_two_lost_at_once_are_told_apart_by_nobody(world: Any, faults: dict[str, Any], second_fault: str) -> None:
-    world.wire.gate = stalls = Stalls()
-    world.wire.faults["submit"] = [faults["dropped after it arrived"], faults[second_fault]]
+async def test_several_lost_at_once_are_all_found(world: Any, faults: dict[str, Any]) -> None:
+    world.wire.faults["submit"] = [faults["dropped after it arrived"]] * 5
     client = world.async_client()
-    both = [asyncio.create_task(client.submit("wan2.6-t2v", FILM)) for _ in range(2)]
+
+    tasks = await asyncio.gather(*(client.submit("wan2.6-t2v", FILM) for _ in range(5)))
+
+    assert {task.id for task in tasks} == set(world.task_ids())
+    assert world.paid() == 5
+
+
+@pytest.mark.anyio
+async def test_submission_that_is_cancelled_in_the_queue_lets_the_others_through(world: Any) -> None:
+    world.wire.gate = stalls = Stalls()
+    client = world.async_client()
+    first, second, third = [asyncio.create_task(client.submit("wan2.6-t2v", FILM)) for _ in range(3)]
     await turns()
-    for stalled in stalls.waiting:
-        stalled.set()
+    second.cancel()
+    stalls.waiting[0].set()
+    await first
+    await turns()
+    stalls.waiting[1].set()
+    await third
 
-    first, second = await asyncio.gather(*both, return_exceptions=True)
+    assert world.paid() == 2
+    with pytest.raises(asyncio.CancelledError):
+        await second
 
-    assert isinstance(first, AmbiguousSubmissionError)
-    assert isinstance(second, AmbiguousSubmissionError)
-    assert [{task.id for task in error.candidates} for error in (first, second)] == [set(world.task_ids())] * 2
+
+def test_threads_submit_one_after_the_other(world: Any) -> None:
+    under_way, most = 0, 0
+
+    def counted(_wire: Any, _request: Any, answered: Callable[[], Any]) -> Any:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        Event().wait(0.002)
+        under_way -= 1
+        return answered()
+
+    world.wire.faults["submit"] = [counted] * 20
+    client = world.client(sleep=Event().wait)
+    with ThreadPoolExecutor(20) as threads:
+        tasks = list(threads.map(lambda _: client.submit("wan2.6-t2v", FILM), range(20)))
+
+    assert (len({task.id for task in tasks}), world.paid(), most) == (20, 20, 1)

@@ -1,0 +1,241 @@
+"""Every verb of a client, written once: coroutines over the steps of a driver, that know no socket and no loop.
+
+Three promises: a submission is never repeated unless it certainly did not arrive; a task's id, once known, is in every
+error and every interruption; and no task is given up for a failure that passes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Iterable
+from functools import partial
+from heapq import heappop, heappush
+from math import inf
+from typing import Any, Unpack
+from urllib.parse import quote
+
+from fakescope_client.core import Fields, RunOptions, Trouble, WaitOptions
+from fakescope_client.errors import DashScopeError, TaskTimeoutError, ThrottledError, TransportError
+from fakescope_client.files import Media, as_media
+from fakescope_client.model import Task, TaskStatus
+from fakescope_client.routes import at_once_path
+from fakescope_client.submitting import Submitting, note
+
+TIMEOUT_S = 3600.0
+_LISTS_MEDIA = r"^wan2\.[7-9]|^wan3|^happyhorse"  # input.media instead of a field for each picture
+_TAKES_MESSAGES = r"^wan2\.(6-(t2i|image)|[7-9]-image)|^qwen-image-3"
+_INPUT = ("negative_prompt", "audio_url", "template", "mask_image_url")
+_Pictures = Media | list[Media] | tuple[Media, ...]
+Found = AsyncGenerator[Task, None]
+
+
+class Verbs(Submitting):
+    """The verbs of a client."""
+
+    async def run(
+        self, model: str, input: Fields, parameters: Fields | None = None, **options: Unpack[RunOptions]
+    ) -> Task:
+        """Submit and wait: the SUCCEEDED task. Options and errors are those of `submit` and of `wait`."""
+        began, rest = self._clock(), dict[str, Any](options)
+        timeout = rest.pop("timeout", TIMEOUT_S)
+        waiting = {name: rest.pop(name) for name in ("on_poll", "cancel_on_interrupt") if name in rest}
+        patience = min(rest.pop("patience", inf), inf if timeout is None else timeout)
+        try:
+            task = await self.submit(model, input, parameters, patience=patience, **rest)
+        except BaseException as stop:
+            await self._interrupted(stop, options)
+            raise
+        left = None if timeout is None else max(0.0, began + timeout - self._clock())
+        return await self.wait(task, timeout=left, **waiting)
+
+    async def fetch(self, task: Task | str) -> Task:
+        """The task as it stands, whatever its status. Raises DashScopeError if no answer is to be had."""
+        task_id, model = _named(task)
+        return await self._patiently(f"task {task_id}", partial(self._poll, task_id, model), "query")
+
+    async def wait(self, task: Task | str, **options: Unpack[WaitOptions]) -> Task:
+        """Poll until the task has SUCCEEDED, and return it: at once, every 3 s for 30 s, then up to every 15 s.
+
+        `timeout` is in seconds, 3,600 if not given, None for as long as it takes; `on_poll` is called with the task
+        after every poll that was answered. Failures that pass are logged and borne. Ctrl-C and cancellation carry
+        `task_id`, and with `cancel_on_interrupt` the task is canceled if it is still PENDING. Raises TaskFailedError,
+        TaskUnknownError, TaskTimeoutError, or a DashScopeError with `task_id` if polls are refused or unanswered for
+        too long.
+        """
+        (ended,) = [ended async for ended in self.wait_many([task], **options)]
+        return ended.raise_for_status()
+
+    resume = wait
+    """Take up a task again that another call, or another program, has submitted."""
+
+    async def wait_many(self, tasks: Iterable[Task | str], **options: Unpack[WaitOptions]) -> Found:
+        """Each task as it ends, FAILED, CANCELED and UNKNOWN ones too: nothing is raised for those.
+
+        All are polled in turn, whoever is due longest first, together at most 20 times a second. Raises
+        TaskTimeoutError for those that are left.
+        """
+        began, timeout, on_poll = self._clock(), options.get("timeout", TIMEOUT_S), options.get("on_poll")
+        deadline, trouble = began + (inf if timeout is None else timeout), Trouble(self, "polling")
+        left = {_named(task)[0]: task for task in tasks}
+        due = [(began, n, *_named(task)) for n, task in enumerate(left.values())]
+        task_id = ""
+        try:
+            while due:
+                at, n, task_id, model = heappop(due)
+                await self._pause(min(at, deadline) - self._clock())
+                await self._turn("query")
+                try:
+                    seen = await self._poll(task_id, model, min(30.0, max(1.0, deadline - self._clock())))
+                except DashScopeError as error:
+                    await trouble.bear(error, deadline)
+                    at = self._clock()
+                else:
+                    trouble.over()
+                    left[task_id] = seen
+                    if on_poll is not None:
+                        on_poll(seen)
+                    if seen.status.is_terminal:
+                        del left[task_id]
+                        yield seen
+                        continue
+                    at = self._clock() + self._rhythm.poll(self._clock() - began)
+                heappush(due, (at, n, task_id, model))
+                if self._clock() >= deadline:
+                    known = tuple(task for task in left.values() if isinstance(task, Task))
+                    said = f"not ended within {timeout:g} s; what goes on can be waited for again"
+                    raise TaskTimeoutError(said, task_id=", ".join(left), tasks=known)
+        except DashScopeError as error:
+            error.task_id = error.task_id or task_id
+            raise
+        except GeneratorExit:
+            raise
+        except BaseException as stop:
+            note(stop, *left)
+            await self._interrupted(stop, options)
+            raise
+
+    async def cancel(self, task: Task | str) -> bool:
+        """Cancel a task that is PENDING. True: it is CANCELED and costs nothing; False: too late, it goes on.
+
+        Source: Manage asynchronous tasks, Cancel.
+        """
+        task_id, _ = _named(task)
+
+        async def attempt() -> bool:
+            try:
+                await self._cancel(task_id)
+            except DashScopeError as error:
+                error.task_id = task_id
+                if error.code != "UnsupportedOperation":
+                    raise
+                # Too late, or done by an attempt whose answer was lost.
+                return (await self.fetch(task_id)).status is TaskStatus.CANCELED
+            return True
+
+        return await self._patiently(f"canceling task {task_id}", attempt, "cancel")
+
+    async def detect(self, model: str, input: Fields, parameters: Fields | None = None, *, path: str = "") -> Task:
+        """Ask a model that answers at once, a detection or pictures from a message: a SUCCEEDED task without an id.
+
+        Repeated only if it was throttled or never left: what was lost may have been charged, and is in no list.
+        """
+        given = {"input": input, "parameters": parameters or {}}
+        send = await self._service(model, path or at_once_path(model), given, within_s=300.0)
+
+        async def attempt() -> Task:
+            try:
+                return Task.parse(self._read(await send()), model)
+            except DashScopeError as error:
+                error.retryable = isinstance(error, ThrottledError) or getattr(error, "unsent", False)
+                raise
+
+        return await self._patiently(f"asking {model}", attempt)
+
+    # The common families by name. Each returns the SUCCEEDED task, or with `wait=False` the submitted one. Fields go
+    # where the model wants them; any other keyword is an option of `run`, or becomes a parameter as it is; None is left
+    # out. Pictures are addresses, paths or bytes. Source: the models' API references.
+
+    async def text_to_video(self, /, prompt: str, *, model: str = "wan2.6-t2v", **more: Any) -> Task:
+        """A film from words: `size="1280*720"` (or `resolution`, `ratio`), `duration` in seconds, `negative_prompt`."""
+        return await self._make(model, {"prompt": prompt}, more)
+
+    async def image_to_video(
+        self, /, image: Media, prompt: str = "", *, model: str = "wan2.6-i2v-flash", **more: Any
+    ) -> Task:
+        """A film that begins with a picture: `resolution="720P"`, `duration` in seconds, `audio_url`."""
+        first = _media(model, [("first_frame", "img_url", image)])
+        return await self._make(model, {"prompt": prompt or None, **first}, more)
+
+    async def keyframes_to_video(
+        self, /, first: Media, last: Media, prompt: str = "", *, model: str = "wan2.2-kf2v-flash", **more: Any
+    ) -> Task:
+        """A film from its first and its last picture: `resolution`, `negative_prompt`."""
+        both = _media(model, [("first_frame", "first_frame_url", first), ("last_frame", "last_frame_url", last)])
+        return await self._make(model, {"prompt": prompt or None, **both}, more)
+
+    async def text_to_image(self, /, prompt: str, *, model: str = "wan2.5-t2i-preview", **more: Any) -> Task:
+        """Pictures from words: `n` of them, `size="1280*1280"`, `negative_prompt`."""
+        return await self._make(model, {"prompt": prompt}, more)
+
+    async def edit_image(
+        self, /, images: _Pictures, prompt: str, *, model: str = "wan2.5-i2i-preview", **more: Any
+    ) -> Task:
+        """A picture from one or several and an instruction: `n`, `size`; for wanx2.1-imageedit `function` as well."""
+        pictures = [as_media(image) for image in (images if isinstance(images, list | tuple) else [images])]
+        fields = {"base_image_url": pictures[0]} if "imageedit" in model else {"images": pictures}
+        return await self._make(model, {"prompt": prompt, "function": more.pop("function", None), **fields}, more)
+
+    async def _make(self, model: str, fields: dict[str, Any], more: dict[str, Any]) -> Task:
+        """Sort keywords into options of the call, fields of `input`, and parameters."""
+        start = self.run if more.pop("wait", True) else self.submit
+        options = {name: more.pop(name) for name in RunOptions.__annotations__ if name in more}
+        if re.search(_TAKES_MESSAGES, model):
+            content = [{"text": fields["prompt"]}, *({"image": image} for image in fields.get("images", ()))]
+            fields = {"messages": [{"role": "user", "content": content}]}
+        else:
+            fields |= {name: more.pop(name) for name in _INPUT if name in more}
+        fields = {name: value for name, value in fields.items() if value is not None}
+        parameters = {name: value for name, value in more.items() if value is not None}
+        return await start(model, fields, parameters, **options)
+
+    async def _poll(self, task_id: str, model: str, within_s: float = 30.0) -> Task:
+        body = self._read(await self._call("GET", f"tasks/{quote(task_id, safe='')}", within_s=within_s))
+        task = Task.parse(body, model)
+        if task.id != task_id or not task.status:
+            raise TransportError(f"a query was answered with something else: {body!s:.200}", http_status=200)
+        self._account_for(task_id)
+        return task
+
+    async def _cancel(self, task_id: str, within_s: float = 30.0) -> None:
+        """Source: Manage asynchronous tasks, Cancel: success is a `request_id` and nothing else."""
+        path = f"tasks/{quote(task_id, safe='')}/cancel"
+        if "request_id" not in self._read(await self._call("POST", path, content=b"", within_s=within_s)):
+            raise TransportError("a cancellation was answered with something else", http_status=200)
+
+    async def _interrupted(self, stop: BaseException, options: WaitOptions) -> None:
+        """If that is wanted: one quick attempt to cancel the tasks that an interruption names."""
+        if isinstance(stop, Exception | GeneratorExit) or not options.get("cancel_on_interrupt"):
+            return
+        for task_id in (task_ids := vars(stop).get("task_ids", ())):
+            try:
+                await self._cancel(task_id, 5.0)
+                stop.add_note(f"Task {task_id} was canceled.")
+            except DashScopeError as error:
+                stop.add_note(f"Task {task_id} was not canceled: {error}")
+            except BaseException as again:  # twice Ctrl-C
+                note(again, *task_ids)
+                raise
+
+
+def _named(task: Task | str) -> tuple[str, str]:
+    """Its id, and its model if known."""
+    task_id, model = (task.id, task.model) if isinstance(task, Task) else (task, "")
+    if not task_id:
+        raise ValueError("an empty task id")
+    return task_id, model
+
+
+def _media(model: str, frames: list[tuple[str, str, Media]]) -> dict[str, Any]:
+    if re.search(_LISTS_MEDIA, model):
+        return {"media": [{"type": kind, "url": as_media(image)} for kind, _, image in frames]}
+    return {field: as_media(image) for _, field, image in frames}
