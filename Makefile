@@ -12,7 +12,7 @@ CONTRACT_SEED ?= 0
 EXAMPLES ?= 1000
 export CONTRACT_SEED
 
-.PHONY: run test check contracts format bench cassettes clean
+.PHONY: run test check contracts format bench cassettes schemathesis clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/fakescope serve $(ARGS)
@@ -43,8 +43,12 @@ bench: $(VENV)/dev.stamp
 cassettes: $(VENV)/dev.stamp
 	$(BIN)/python fixtures/make_cassettes.py $(ARGS)
 
+# Schemathesis against a started simulator, by the simulator's own document. Minutes, and so not a part of `make test`.
+schemathesis: $(VENV)/run.stamp $(VENV)-schemathesis/stamp
+	@$(VENV)-schemathesis/bin/python .ci/schemathesis/run.py $(BIN)/fakescope $(ARGS)
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
+	rm -rf $(VENV) $(VENV)-schemathesis .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -61,3 +65,10 @@ $(VENV)/dev.stamp: pyproject.toml | $(VENV)/bin/python
 	@echo "Installing fakescope and its test tools into $(VENV) ..." >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@ $(VENV)/run.stamp
+
+# An environment of its own: it pins what we do not want pinned.
+$(VENV)-schemathesis/stamp: .ci/schemathesis/requirements.txt
+	@echo "Installing Schemathesis into $(VENV)-schemathesis ..." >&2
+	@$(PYTHON) -m venv $(VENV)-schemathesis
+	@$(VENV)-schemathesis/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
