@@ -16,7 +16,7 @@ from hypothesis.stateful import rule
 from fakescope.catalog.rules import Pixels
 from fakescope.catalog.spec import ModelSpec, Node
 from fakescope_contracts.bodies import taken
-from fakescope_contracts.conversation import ABSENT, Conversation, Reply
+from fakescope_contracts.conversation import ABSENT, Conversation, Reply, UndecidedError
 from fakescope_contracts.life import DAY, ENDED, TASKS, Lives, Watched, instant, makes_tasks
 from fakescope_contracts.registry import Draw, contract
 from fakescope_contracts.strategies import broken_bodies, smallest_body, valid_bodies
@@ -160,7 +160,7 @@ def links_lead_to_files(talk: Conversation, spec: ModelSpec, draw: Draw) -> None
     life = Lives(talk, spec)
     task = life.hand_in(smallest_body(spec))
     if not life.look_until(task, "SUCCEEDED"):
-        return
+        raise UndecidedError(f"a task of {spec.name} is {task.status}")
     _, _, reply = task.seen[-1]
     ended, now = instant(reply.at("output.end_time")), life.now()
     own = [urlsplit(link) for link in links_in(spec, reply)]

@@ -189,6 +189,8 @@ class Lives(RuleBasedStateMachine):
         if not self.has_clock:
             seconds = min(seconds / 5, _PATIENCE_S - self._waited)
             self._waited += seconds
+            if seconds <= 0:
+                self.talk.unseen = f"a task had not ended after {_PATIENCE_S:g} s of waiting, and its end was not seen"
         if seconds > 0:
             self.talk.let_pass(seconds, account)
         return seconds > 0

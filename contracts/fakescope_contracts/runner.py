@@ -52,9 +52,21 @@ class Trial(NamedTuple):
 
 
 class Tally:
-    """How many examples there were, without those that were drawn in vain; how many said nothing, and why not."""
+    """How many examples there were, without those that were drawn in vain; how many said nothing, and why not.
 
-    examples, undecided, reason = 0, 0, ""
+    Of a machine: how many examples could not wait for the end of what they saw.
+    """
+
+    examples, undecided, unseen, reason = 0, 0, 0, ""
+    _talk: Conversation | None = None
+
+    def begin(self, talk: Conversation | None) -> Conversation | None:
+        """Count what the example before has left unseen."""
+        if self._talk is not None and self._talk.unseen:
+            self.unseen += 1
+            self.reason = self._talk.unseen
+        self._talk = talk
+        return talk
 
 
 class Verdict(NamedTuple):
@@ -158,7 +170,8 @@ def try_out(
     if tally.undecided:
         said = f"{tally.undecided} of {tally.examples} examples say nothing: {tally.reason}"
         return verdict("skipped" if tally.undecided == tally.examples else "kept", said)
-    return verdict("kept")
+    tally.begin(None)
+    return verdict("kept", f"in {tally.unseen} of {tally.examples} examples {tally.reason}" if tally.unseen else "")
 
 
 def _must_answer(target: Target) -> None:
@@ -185,7 +198,7 @@ def _examples_of(trial: Trial, plan: Plan, begin: Callable[[], Conversation], ta
 
         def machine() -> Any:
             tally.examples += 1
-            return check(begin(), spec)
+            return check(tally.begin(begin()), spec)
 
         factory: Any = seed(start)(machine)  # Hypothesis takes what makes a machine, too
         return lambda: run_state_machine_as_test(factory, settings=chosen)
