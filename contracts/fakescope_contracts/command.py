@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -13,6 +14,8 @@ import click
 
 from fakescope.catalog import Catalog, load
 from fakescope.catalog.spec import BASES, ModelSpec
+from fakescope_contracts.drift import drift
+from fakescope_contracts.spending import Spending, allow, spending_options
 
 if TYPE_CHECKING:
     from fakescope_contracts.registry import Contract
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from fakescope_contracts.runner import Trial, Verdict
     from fakescope_contracts.target import Target
 
-__all__ = ["chosen_contracts", "chosen_models", "contract", "words"]
+__all__ = ["chosen_contracts", "chosen_models", "contract", "drift", "words"]
 
 _MOST_TOLD = 5  # models of one contract that are told by name
 
@@ -53,7 +56,8 @@ def words(_context: click.Context | None, _param: click.Parameter | None, value:
 @click.option("--can", metavar="WORDS", callback=words, help="What the target can do, if it does not say so itself.")
 @click.option("--key", metavar="KEY", envvar="CONTRACT_KEY_A", help="The key to send. [CONTRACT_KEY_A]")
 @click.option("--key-b", metavar="KEY", envvar="CONTRACT_KEY_B", help="That of a second account. [CONTRACT_KEY_B]")
-@click.option("--report", metavar="KINDS", callback=words, help="Write files: junit, html, json.")
+@spending_options
+@click.option("--report", metavar="KINDS", callback=words, help="Write files: junit, html, json, exchanges.")
 @click.option("--report-dir", metavar="DIR", default=".", type=click.Path(file_okay=False), help="Where they go.")
 @click.option("--list", "only_list", is_flag=True, help="Say which contracts there are, and end.")
 def contract(
@@ -70,6 +74,7 @@ def contract(
     report: tuple[str, ...],
     report_dir: str,
     only_list: bool,
+    spending: Spending,
 ) -> int:
     """Check what a server of this API promises: ours, your own fake, anybody's.
 
@@ -96,16 +101,17 @@ def contract(
         for one in contracts:
             click.echo(f"{one.id:<28} {one.basis:<11} {one.promise}")
         return 0
-    if (url is None) == (app is None):
-        raise click.UsageError("give --url http://… or --app module:name, one of them")
+    if sum(map(bool, (url, app, spending.region))) != 1:
+        raise click.UsageError("give --url http://…, --app module:name or --region of the vendor, one of them")
     catalog = load()
     specs = chosen_models(catalog, models)
     plan = Plan(max_examples, fresh_seed() if seed is None else seed, basis or BASES)
     keys = {name: given for name, given in (("a", key), ("b", key_b)) if given}
     try:
-        target = _target(url, app, can, keys)
+        target = _target(url, app, can, keys, catalog, spending)
         try:
             todo = trials(contracts, target, specs, plan)
+            allow(todo, target.region, spending)
             return _run(todo, target, catalog, plan, url or "http://127.0.0.1:8900", report, Path(report_dir))
         finally:
             target.close()
@@ -140,17 +146,15 @@ def _known(option: str, given: Sequence[str], allowed: Any) -> None:
             raise click.UsageError(f"--{option} {word!r:.80} is not one of {', '.join(allowed)}")
 
 
-def _target(url: str | None, app: str | None, can: Sequence[str], keys: dict[str, str]) -> Target:
-    from fakescope_contracts.target import AsgiTarget, UrlTarget
+def _target(
+    url: str | None, app: str | None, can: Sequence[str], keys: dict[str, str], catalog: Catalog, spending: Spending
+) -> Target:
+    from fakescope_contracts.target import AsgiTarget
+    from fakescope_contracts.vendor import gated, open_target
 
-    abilities = can or None
-    if url is None:
-        assert app is not None
-        return AsgiTarget(_application(app), name=app, abilities=abilities, keys=keys)
-    try:
-        return UrlTarget(url, abilities=abilities, keys=keys)
-    except ValueError as error:
-        raise click.UsageError(f"--url {error}") from None
+    if app is None:
+        return open_target(url or "", catalog, os.environ, spending, abilities=can or None, keys=keys)
+    return gated(AsgiTarget(_application(app), name=app, abilities=can or None, keys=keys), catalog, spending)
 
 
 def _application(where: str) -> Any:
@@ -201,6 +205,8 @@ def _run(
     findings = Findings(target, base, plan.seed, verdicts)
     if verdicts:
         _tell(findings, verdicts[-1].trial.contract, progress)
+    if (purse := getattr(target, "purse", None)) is not None:
+        click.echo(f"Money: {purse}")
     click.echo(summary(findings) + (f"; interrupted, {len(todo) - len(verdicts)} not tried" if interrupted else ""))
     folder.mkdir(parents=True, exist_ok=True)
     for kind in report:

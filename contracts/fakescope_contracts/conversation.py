@@ -80,7 +80,9 @@ class Unanswered(BaseException):
 
 
 class UndecidedError(Exception):
-    """The example says nothing, for this reason: neither kept nor broken."""
+    """The example says nothing, for this reason: neither kept nor broken. With `is_last` no later one would, either."""
+
+    is_last = False
 
 
 class Reply:
@@ -155,10 +157,17 @@ class Reply:
 
 
 class Conversation:
-    """One example's talk with a target. `spec` is the model that it is about, and decides on the region."""
+    """One example's talk with a target. `spec` is the model that it is about, and decides on the region.
 
-    def __init__(self, target: Target, catalog: Catalog, spec: ModelSpec | None = None) -> None:
+    `notes` is told how the talk ended, if early: a target that sends no more makes an example look different when it is
+    run again, and then Hypothesis says only that.
+    """
+
+    def __init__(
+        self, target: Target, catalog: Catalog, spec: ModelSpec | None = None, notes: list[Exception] | None = None
+    ) -> None:
         self.target, self.catalog, self.spec = target, catalog, spec
+        self._notes = [] if notes is None else notes
         self.history: list[Exchange | Step] = []
         self.unseen = ""  # what the example could not wait for, to be told beside a verdict
         self._answers = 0
@@ -186,19 +195,22 @@ class Conversation:
             body = json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")
             given.setdefault("Content-Type", "application/json")
         request = Request(method, path, (*given.items(), *self._host), body)
-        response = self._answer(request, account)
+        response = self._exchange(request, account)
         for _ in range(_PATIENCE if patient else 0):
             if response.status != 429 or b"Throttling.RateQuota" not in response.body:
                 break
             self.let_pass(1, account or "a")
-            response = self._answer(request, account)
+            response = self._exchange(request, account)
         self.history.append(Exchange(request, account, response))
         self._answers += 1
         return Reply(self, self._answers, response)
 
-    def _answer(self, request: Request, account: str | None) -> Response:
+    def _exchange(self, request: Request, account: str | None) -> Response:
         try:
             return self.target.send(request, account)
+        except UndecidedError as error:
+            self._notes += [error] * error.is_last
+            raise
         except NoAnswerError as error:
             raise Unanswered(str(error)) from error
 
@@ -273,7 +285,9 @@ class Conversation:
             self.fail(came, claim)
 
     def fail(self, came: str, claim: str) -> NoReturn:
-        raise Broken(came, claim, tuple(self.history))
+        broken = Broken(came, claim, tuple(self.history))
+        self._notes += [broken] * (not self._notes)
+        raise broken
 
 
 def _among(values: tuple[Any, ...]) -> str:

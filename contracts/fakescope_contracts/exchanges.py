@@ -26,7 +26,9 @@ _words = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=1
 
 
 def _anything(talk: Conversation, spec: ModelSpec, draw: Draw) -> list[Reply]:
-    """Answers of all kinds: to submissions, queries, lists, cancellations, and to what is wrong in some way."""
+    """Answers of all kinds: to submissions, queries, lists, cancellations, and to what is wrong in some way; to good
+    submissions only where these are free.
+    """
     body, tasks = smallest_body(spec), [NO_TASK]
 
     def submit() -> Reply:
@@ -34,25 +36,28 @@ def _anything(talk: Conversation, spec: ModelSpec, draw: Draw) -> list[Reply]:
         tasks.append(str(reply.at("output.task_id") or NO_TASK))
         return reply
 
-    kinds: list[Callable[[], Reply]] = [
-        lambda: talk.poll(NO_TASK),
-        talk.list,
+    of_tasks: list[Callable[[], Reply]] = [
         submit,
         lambda: talk.poll(tasks[-1]),
         lambda: talk.cancel(tasks[-1]),
         lambda: talk.ended(tasks[-1]) if tasks[1:] else submit(),
+    ]
+    kinds: list[Callable[[], Reply]] = [
+        lambda: talk.poll(NO_TASK),
+        talk.list,
+        *(of_tasks if "free" in talk.target.abilities else [lambda: talk.cancel(NO_TASK)]),
         lambda: talk.submit(spec, body | {"model": "no-such-model"}),
         lambda: talk.submit(spec, {"model": spec.name}),
         lambda: talk.submit(spec, b"{"),
         lambda: talk.poll(NO_TASK, account=None),
         lambda: talk.send("GET", spec.path),
-        lambda: talk.send("GET", "/api/v1/nothing"),
+        lambda: talk.send("GET", "/api/v1/fakescope-nothing"),
     ]
     chosen = draw(st.lists(st.integers(0, len(kinds) - 1), min_size=1, max_size=6))
     return [kinds[n]() for n in chosen]
 
 
-@contract("answers.json", "Every answer is one JSON object in UTF-8 and says so", basis="seen")
+@contract("answers.json", "Every answer is one JSON object in UTF-8 and says so", basis="seen", costs=False)
 def answers_are_json(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
     for reply in _anything(talk, spec, draw):
         reply.hold(isinstance(reply.json(), dict), f"{reply.json()!r}", f"isinstance({reply.name}.json(), dict)")
@@ -66,6 +71,7 @@ def answers_are_json(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
     "answers.no-null",
     "What has no value is left out of an answer: nothing is null, nothing is there twice",
     basis="seen",
+    costs=False,
 )
 def answers_have_no_null(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
     for reply in _anything(talk, spec, draw):
@@ -80,6 +86,7 @@ def answers_have_no_null(talk: Conversation, spec: ModelSpec, draw: Draw) -> Non
     "answers.request-id",
     "Every answer has a request id of its own, a UUID; the header, if there, is the same",
     basis="seen",
+    costs=False,
 )
 def answers_have_a_request_id(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
     seen: dict[str, str] = {}
@@ -94,7 +101,9 @@ def answers_have_a_request_id(talk: Conversation, spec: ModelSpec, draw: Draw) -
         reply.hold(other == reply.name, f"{other} has the same request_id, {given!r}", claim)
 
 
-@contract("answers.refusals", "A refusal is code, message and request_id, flat, and nothing else", basis="seen")
+@contract(
+    "answers.refusals", "A refusal is code, message and request_id, flat, and nothing else", basis="seen", costs=False
+)
 def refusals_are_flat(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
     for reply in _anything(talk, spec, draw):
         if reply.status_code < 400:
@@ -113,6 +122,7 @@ def refusals_are_flat(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
     "answers.status",
     "An answer is 200 or a refusal: never a redirect, never an error of the server",
     basis="documented",
+    costs=False,
 )
 def answers_are_no_redirect(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
     for reply in _anything(talk, spec, draw):

@@ -192,5 +192,27 @@ def _html_details(verdict: Verdict, row: Mapping[str, Any]) -> str:
     return f'<details{" open" if pieces else ""}><summary class="{verdict.outcome}">{about}</summary>{pieces}</details>'
 
 
-REPORTS = {"junit": ("contracts.xml", _junit), "html": ("contracts.html", _html), "json": ("contracts.json", _json)}
+# -- everything that was said
+
+
+def _exchanges(findings: Findings) -> str:
+    """Every exchange that a gate let through, in order; nothing without a gate."""
+    rows = [
+        {
+            "request": {**one.request._asdict(), "body": one.request.body.decode("utf-8", "replace")},
+            "account": one.account,
+            "response": {**one.response._asdict(), "body": one.response.body.decode("utf-8", "replace")},
+            "counted_cny": str(one.cny),
+        }
+        for one in getattr(findings.target, "kept", ())
+    ]
+    return json.dumps(rows, indent=1, ensure_ascii=False)
+
+
+REPORTS = {
+    "junit": ("contracts.xml", _junit),
+    "html": ("contracts.html", _html),
+    "json": ("contracts.json", _json),
+    "exchanges": ("contracts-exchanges.json", _exchanges),
+}
 """Kind of report → the name of its file, and what makes its text."""

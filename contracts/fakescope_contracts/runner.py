@@ -54,11 +54,15 @@ class Trial(NamedTuple):
 class Tally:
     """How many examples there were, without those that were drawn in vain; how many said nothing, and why not.
 
-    Of a machine: how many examples could not wait for the end of what they saw.
+    `unseen` are examples of a machine that could not wait for the end of what they saw. `notes` has the first promise
+    that was broken, and what ended the trial before its time.
     """
 
     examples, undecided, unseen, reason = 0, 0, 0, ""
-    _talk: Conversation | None = None
+
+    def __init__(self) -> None:
+        self.notes: list[Exception] = []
+        self._talk: Conversation | None = None
 
     def begin(self, talk: Conversation | None) -> Conversation | None:
         """Count what the example before has left unseen."""
@@ -105,7 +109,7 @@ def _reason(one: Contract, spec: ModelSpec, target: Target, plan: Plan) -> str:
     missing = sorted(one.needs - target.abilities)
     if missing:
         return "the target lacks " + ", ".join(f"{word} ({ABILITIES[word]})" for word in missing)
-    if one.costs and "free" not in target.abilities:
+    if one.costs and not {"free", "money"} & target.abilities:
         return "it costs money here"
     if target.region not in spec.regions and "regions" not in target.abilities:
         return f"the model is not sold in {target.region}"
@@ -144,7 +148,7 @@ def try_out(
             target.reset()
         except NoAnswerError as error:
             raise Unanswered(str(error)) from error
-        return Conversation(target, catalog, trial.spec)
+        return Conversation(target, catalog, trial.spec, tally.notes)
 
     before = perf_counter()
 
@@ -160,12 +164,14 @@ def try_out(
         return verdict("error", printable(f"no answer: {error}"))
     except Unsatisfiable:
         return verdict("error", "no example could be drawn")
-    except UndecidedError as error:  # in a machine: an example cannot be left out, so nothing is known
-        return verdict("skipped", str(error))
     except Exception as error:
-        broken = _broken_in(error)
+        broken = _broken_in(error) or next((one for one in tally.notes if isinstance(one, Broken)), None)
         if broken is not None:
             return verdict("broken", broken.came, broken)
+        if isinstance(error, UndecidedError):  # the last, or in a machine, where no example can be left out
+            return verdict("skipped", str(error))
+        if tally.notes:
+            return verdict("skipped", str(tally.notes[-1]))
         return verdict("error", printable(f"{type(error).__name__}: {error!s:.300}"))
     if tally.undecided:
         said = f"{tally.undecided} of {tally.examples} examples say nothing: {tally.reason}"
@@ -210,6 +216,8 @@ def _examples_of(trial: Trial, plan: Plan, begin: Callable[[], Conversation], ta
         try:
             check(begin(), spec, data.draw)
         except UndecidedError as error:
+            if error.is_last:
+                raise
             tally.undecided += 1
             tally.reason = str(error)
         except Broken:

@@ -34,6 +34,7 @@ ABILITIES = {
     "reset": "its tasks can be thrown away",
     "failures": "fakescope's test values provoke failures",
     "free": "nothing costs money",
+    "money": "money may be spent at it",
     "accounts": "there is a key of a second account",
     "regions": "the Host header decides on the region",
     "invalid_key": "it refuses the key sk-fake-invalid",
@@ -43,7 +44,7 @@ ABILITIES = {
 KEYS = {"a": "sk-contract-a", "b": "sk-contract-b"}
 """Account → the key that is sent where no other was given. The same account always has the same key."""
 
-_FAKESCOPE = frozenset(ABILITIES)
+_FAKESCOPE = frozenset(ABILITIES) - {"money"}
 _TIMEOUT_S = 30.0
 
 Message = MutableMapping[str, Any]
