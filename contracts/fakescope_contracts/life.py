@@ -27,7 +27,9 @@ __all__ = [
     "ZONE",
     "Lives",
     "Watched",
+    "has_its_id",
     "instant",
+    "is_unknown",
     "makes_tasks",
     "may_follow",
     "only",
@@ -136,6 +138,21 @@ class Watched:
 
     def __repr__(self) -> str:
         return f"<{self.spec.name} {self.id[:8]} {self.status}>"
+
+
+def has_its_id(reply: Reply, task: Watched) -> None:
+    """An answer about a task repeats its id as it was given."""
+    found = reply.at("output.task_id")
+    came = f"output.task_id is {found!r}"
+    reply.hold(found == task.id, came, f"{reply.where('output.task_id')} == {task.named}")
+
+
+def is_unknown(reply: Reply, task: Watched) -> None:
+    """The answer about a task that there is not any more, or not for who asks."""
+    reply.has_status(200).has("output.task_status", "UNKNOWN")
+    has_its_id(reply, task)
+    only(reply, "output", "task_id", "task_status")
+    only(reply, "", "output", "request_id")
 
 
 class Lives(RuleBasedStateMachine):
