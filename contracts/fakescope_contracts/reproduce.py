@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from shlex import quote
 from textwrap import indent
 from typing import Any, NamedTuple
@@ -20,6 +20,7 @@ __all__ = ["Case", "as_curl", "as_pytest"]
 
 _BASE = "http://127.0.0.1:8900"
 _SHORTEST_ID = 8
+_WIDEST = 90
 _BEHIND_HOST = "//"  # where a link is followed: of its address what comes after the host
 _RUN = re.compile(rb"(.)\1{63,}", re.DOTALL)
 
@@ -170,11 +171,19 @@ def _python(said: _Said) -> Iterator[str]:
     if account is not None:
         headers.append(f'("Authorization", f"Bearer {{KEY_{account.upper()}}}")')
     given = [f'"{request.method}"', f"BASE + {_in_python(request.path, said.uses)}"]
-    given += [f"headers=[{', '.join(headers)}]"] if headers else []
+    given += [_call("headers=[", headers, "]")] if headers else []
     given += [f"content={_built(request.body, said.uses)}"] if request.body else []
-    yield f"r{said.number} = http.request({', '.join(given)})"
+    yield _call(f"r{said.number} = http.request(", given, ")")
     for name, path in said.gives.items():
         yield f"{name} = r{said.number}.json(){_reached(path)}"
+
+
+def _call(start: str, parts: Sequence[str], end: str) -> str:
+    """In one line, or in a line for each part if that would be long."""
+    whole = f"{start}{', '.join(parts)}{end}"
+    if len(whole) <= _WIDEST and "\n" not in whole:
+        return whole
+    return f"{start}\n" + "".join(indent(f"{part},\n", "    ") for part in parts) + end
 
 
 def _python_control(method: str, what: str, account: str, order: Any = None) -> str:
