@@ -169,6 +169,7 @@ class Conversation:
         self.target, self.catalog, self.spec = target, catalog, spec
         self._notes = [] if notes is None else notes
         self.history: list[Exchange | Step] = []
+        self.unseen = ""  # what the example could not wait for, to be told beside a verdict
         self._answers = 0
         self._host: tuple[tuple[str, str], ...] = ()
         if spec is not None and target.region not in spec.regions and "regions" in target.abilities:

@@ -27,7 +27,9 @@ __all__ = [
     "ZONE",
     "Lives",
     "Watched",
+    "has_its_id",
     "instant",
+    "is_unknown",
     "makes_tasks",
     "may_follow",
     "only",
@@ -138,6 +140,21 @@ class Watched:
         return f"<{self.spec.name} {self.id[:8]} {self.status}>"
 
 
+def has_its_id(reply: Reply, task: Watched) -> None:
+    """An answer about a task repeats its id as it was given."""
+    found = reply.at("output.task_id")
+    came = f"output.task_id is {found!r}"
+    reply.hold(found == task.id, came, f"{reply.where('output.task_id')} == {task.named}")
+
+
+def is_unknown(reply: Reply, task: Watched) -> None:
+    """The answer about a task that there is not any more, or not for who asks."""
+    reply.has_status(200).has("output.task_status", "UNKNOWN")
+    has_its_id(reply, task)
+    only(reply, "output", "task_id", "task_status")
+    only(reply, "", "output", "request_id")
+
+
 class Lives(RuleBasedStateMachine):
     """Tasks are submitted, looked at and let be. A contract adds what else is done, and judges what is seen."""
 
@@ -189,6 +206,8 @@ class Lives(RuleBasedStateMachine):
         if not self.has_clock:
             seconds = min(seconds / 5, _PATIENCE_S - self._waited)
             self._waited += seconds
+            if seconds <= 0:
+                self.talk.unseen = f"a task had not ended after {_PATIENCE_S:g} s of waiting, and its end was not seen"
         if seconds > 0:
             self.talk.let_pass(seconds, account)
         return seconds > 0

@@ -15,7 +15,19 @@ from fakescope_contracts.target import ABILITIES
 
 __all__ = ["Check", "Contract", "Draw", "Machine", "all_contracts", "contract", "contract_of"]
 
-_MODULES = ("exchanges", "payloads", "queries", "refusals", "submissions", "tasks", "ends", "lists", "limits")
+_MODULES = (
+    "exchanges",
+    "payloads",
+    "queries",
+    "refusals",
+    "submissions",
+    "tasks",
+    "accounts",
+    "ends",
+    "usage",
+    "lists",
+    "limits",
+)
 """The modules of this package whose contracts are run, in this order."""
 
 T = TypeVar("T")

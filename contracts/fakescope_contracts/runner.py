@@ -54,13 +54,23 @@ class Trial(NamedTuple):
 class Tally:
     """How many examples there were, without those that were drawn in vain; how many said nothing, and why not.
 
-    `notes` has the first promise that was broken, and what ended the trial before its time.
+    `unseen` are examples of a machine that could not wait for the end of what they saw. `notes` has the first promise
+    that was broken, and what ended the trial before its time.
     """
 
-    examples, undecided, reason = 0, 0, ""
+    examples, undecided, unseen, reason = 0, 0, 0, ""
 
     def __init__(self) -> None:
         self.notes: list[Exception] = []
+        self._talk: Conversation | None = None
+
+    def begin(self, talk: Conversation | None) -> Conversation | None:
+        """Count what the example before has left unseen."""
+        if self._talk is not None and self._talk.unseen:
+            self.unseen += 1
+            self.reason = self._talk.unseen
+        self._talk = talk
+        return talk
 
 
 class Verdict(NamedTuple):
@@ -166,7 +176,8 @@ def try_out(
     if tally.undecided:
         said = f"{tally.undecided} of {tally.examples} examples say nothing: {tally.reason}"
         return verdict("skipped" if tally.undecided == tally.examples else "kept", said)
-    return verdict("kept")
+    tally.begin(None)
+    return verdict("kept", f"in {tally.unseen} of {tally.examples} examples {tally.reason}" if tally.unseen else "")
 
 
 def _must_answer(target: Target) -> None:
@@ -193,7 +204,7 @@ def _examples_of(trial: Trial, plan: Plan, begin: Callable[[], Conversation], ta
 
         def machine() -> Any:
             tally.examples += 1
-            return check(begin(), spec)
+            return check(tally.begin(begin()), spec)
 
         factory: Any = seed(start)(machine)  # Hypothesis takes what makes a machine, too
         return lambda: run_state_machine_as_test(factory, settings=chosen)

@@ -10,7 +10,7 @@ import pytest
 
 from fakescope import Settings, create_app
 from fakescope.catalog import Catalog
-from fakescope_contracts import ends, limits, lists, tasks
+from fakescope_contracts import accounts, ends, limits, lists, tasks, usage
 from fakescope_contracts.mutants import MUTANTS, Answer, Call, Mutant, mutated
 from fakescope_contracts.registry import Contract, contract_of
 from fakescope_contracts.reproduce import Case, as_pytest
@@ -24,7 +24,7 @@ ROUNDS = (10, 100, 400)
 """Most mutants are noticed in the first few examples; the others have more of them."""
 
 
-ABOUT_TASKS = [one.id for module in (tasks, ends, lists, limits) for one in vars(module).values()
+ABOUT_TASKS = [one.id for module in (tasks, accounts, ends, usage, lists, limits) for one in vars(module).values()
                if isinstance(one, Contract)]  # fmt: skip
 
 

@@ -7,10 +7,13 @@ wrong; then write the table anew (`docs/contracts.md` says how). `MUTANTS` has t
 
 from __future__ import annotations
 
-from fakescope_contracts.mutants import exchange, fields, lanes, life, lists, results
+from fakescope_contracts.mutants import accounts, exchange, fields, lanes, life, lists, results, usage
 from fakescope_contracts.mutants.wrapping import Answer, Call, Mutant, mutated, registered
 
-__all__ = ["MUTANTS", "Answer", "Call", "Mutant", "exchange", "fields", "lanes", "life", "lists", "mutated", "results"]
+__all__ = ["MODULES", "MUTANTS", "Answer", "Call", "Mutant", "mutated"]
+
+MODULES = (accounts, exchange, fields, lanes, life, lists, results, usage)
+"""Where they are written: what is not imported is not there."""
 
 MUTANTS: dict[str, Mutant] = dict(sorted(registered().items()))
 """All of them, by name."""
