@@ -12,9 +12,20 @@ import orjson
 
 from fakescope.catalog import Catalog
 from fakescope.catalog.spec import ModelSpec
-from fakescope_contracts.target import Request, Response, Target
+from fakescope_contracts.target import NoAnswerError, Request, Response, Target
 
-__all__ = ["ABSENT", "NO_TASK", "Broken", "Conversation", "Exchange", "Reply", "Step", "UndecidedError", "printable"]
+__all__ = [
+    "ABSENT",
+    "NO_TASK",
+    "Broken",
+    "Conversation",
+    "Exchange",
+    "Reply",
+    "Step",
+    "Unanswered",
+    "UndecidedError",
+    "printable",
+]
 
 ABSENT: Any = type("Absent", (), {"__repr__": lambda _: "nothing", "__bool__": lambda _: False})()
 """What is found where nothing is."""
@@ -62,6 +73,10 @@ class Broken(AssertionError):  # noqa: N818 - a verdict, not an error
     def __init__(self, came: str, claim: str, history: tuple[Exchange | Step, ...]) -> None:
         super().__init__(printable(came))
         self.came, self.claim, self.history = printable(came), claim, history
+
+
+class Unanswered(BaseException):
+    """Ends the examples at once: Hypothesis would ask again and again what is not answered, to find less to ask."""
 
 
 class UndecidedError(Exception):
@@ -195,6 +210,8 @@ class Conversation:
         except UndecidedError as error:
             self._notes += [error] * error.is_last
             raise
+        except NoAnswerError as error:
+            raise Unanswered(str(error)) from error
 
     def submit(
         self,

@@ -60,7 +60,7 @@ class Ends(Lives):
     basis="documented",
     per="model",
     applies=makes_tasks,
-    steps=5,
+    steps=3,
 )
 class Results(Ends):
     def judge(self, task: Watched, reply: Reply, now: datetime | None) -> None:
@@ -196,7 +196,7 @@ def _hosts_of(talk: Conversation) -> set[str]:
     basis="documented",
     per="model",
     applies=makes_tasks,
-    steps=5,
+    steps=3,
 )
 class Usage(Ends):
     def judge(self, task: Watched, reply: Reply, now: datetime | None) -> None:
@@ -295,7 +295,7 @@ def _size(spec: ModelSpec, read: dict[str, Any]) -> Any:
     basis="documented",
     per="model",
     applies=makes_tasks,
-    steps=5,
+    steps=3,
 )
 class Failures(Ends):
     def judge(self, task: Watched, reply: Reply, now: datetime | None) -> None:
@@ -324,7 +324,7 @@ def counts_results(spec: ModelSpec) -> str:
     basis="documented",
     per="model",
     applies=counts_results,
-    steps=5,
+    steps=3,
 )
 class Metrics(Ends):
     def judge(self, task: Watched, reply: Reply, now: datetime | None) -> None:

@@ -62,9 +62,9 @@ REFUSED = "UnsupportedOperation"
 
 
 _WRITTEN = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}")
-_STEPS_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4, 204.8, 409.6, 3600.0, 36_000.0)
-"""How time is let pass for a status to come: each step about as long as all before it, so that no phase is jumped over
-that lasts as long as what was before it."""
+_STEPS_S = (0.05, 0.2, 0.8, 3.2, 12.8, 51.2, 204.8, 819.2, 3600.0, 36_000.0)
+"""How time is let pass for a status to come: each step about three times as long as all before it, so that a phase is
+seen that lasts much longer than what was before it, as running does."""
 
 _PATIENCE_S = 1.0  # for everything in one example, where time cannot be moved and somebody waits
 

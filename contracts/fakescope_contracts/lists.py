@@ -27,7 +27,7 @@ _SECOND = timedelta(seconds=1)
     basis="documented",
     needs={"clock"},
     applies=makes_tasks,
-    steps=12,
+    steps=6,
 )
 class Listing(Lives):
     most = 12  # more than a page has by default

@@ -14,9 +14,9 @@ from hypothesis.strategies import DataObject, data
 
 from fakescope.catalog import Catalog
 from fakescope.catalog.spec import BASES, ModelSpec
-from fakescope_contracts.conversation import Broken, Conversation, UndecidedError, printable
+from fakescope_contracts.conversation import Broken, Conversation, Unanswered, UndecidedError, printable
 from fakescope_contracts.registry import Contract
-from fakescope_contracts.target import ABILITIES, NoAnswerError, Target
+from fakescope_contracts.target import ABILITIES, NoAnswerError, Request, Target
 
 __all__ = ["Plan", "Tally", "Trial", "Verdict", "run", "trials", "try_out"]
 
@@ -134,7 +134,10 @@ def try_out(
 
     def begin() -> Conversation:
         seen(trial, tally.examples)
-        target.reset()
+        try:
+            target.reset()
+        except NoAnswerError as error:
+            raise Unanswered(str(error)) from error
         return Conversation(target, catalog, trial.spec, tally.notes)
 
     before = perf_counter()
@@ -146,6 +149,9 @@ def try_out(
 
     try:
         _examples_of(trial, plan, begin, tally)()
+    except Unanswered as error:
+        _must_answer(target)
+        return verdict("error", printable(f"no answer: {error}"))
     except Unsatisfiable:
         return verdict("error", "no example could be drawn")
     except Exception as error:
@@ -156,13 +162,16 @@ def try_out(
             return verdict("skipped", str(error))
         if tally.notes:
             return verdict("skipped", str(tally.notes[-1]))
-        if isinstance(error, NoAnswerError):
-            raise
         return verdict("error", printable(f"{type(error).__name__}: {error!s:.300}"))
     if tally.undecided:
         said = f"{tally.undecided} of {tally.examples} examples say nothing: {tally.reason}"
         return verdict("skipped" if tally.undecided == tally.examples else "kept", said)
     return verdict("kept")
+
+
+def _must_answer(target: Target) -> None:
+    """Whether it is there at all. Raises NoAnswerError."""
+    target.send(Request("GET", "/api/v1/tasks"), None)
 
 
 def _examples_of(trial: Trial, plan: Plan, begin: Callable[[], Conversation], tally: Tally) -> Callable[[], None]:

@@ -144,7 +144,7 @@ def refusals_have_the_words_that_were_seen(talk: Conversation, spec: ModelSpec, 
 def bounds_are_where_they_are_documented(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
     cases = [case for case in _cases_of(spec, _reference(talk, spec)) if case.basis in _KNOWN]
     few = st.lists(st.sampled_from(range(len(cases))), max_size=10)
-    numbers = chain(*draw(st.tuples(few, few, few, few)))  # many at a time, and one where that shows the mistake
+    numbers = chain(*draw(st.tuples(few, few, few)))  # many at a time, and one where that shows the mistake
     for case in [cases[n] for n in dict.fromkeys(numbers)]:
         _is_as_expected(talk, spec, case)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -17,7 +18,7 @@ from fakescope.catalog.spec import ModelSpec
 from fakescope_contracts.conversation import Broken, Conversation, Exchange, UndecidedError
 from fakescope_contracts.registry import Contract, Draw, all_contracts, contract
 from fakescope_contracts.runner import Plan, Verdict, trials, try_out
-from fakescope_contracts.target import AsgiTarget
+from fakescope_contracts.target import AsgiTarget, NoAnswerError
 
 PLAN = Plan(max_examples=50, seed=3)
 
@@ -215,6 +216,47 @@ def test_no_two_contracts_have_the_same_id_and_all_say_what_they_promise() -> No
     assert len({one.promise for one in contracts}) == len(contracts)
 
 
+# -- targets that do not answer
+
+
+def test_a_request_without_an_answer_is_told_and_not_sent_again(
+    specs: list[ModelSpec], catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("/api/v1/tasks/"):
+            asked.append(scope["path"])
+            await asyncio.Event().wait()
+        await create_app()(scope, receive, send)
+
+    def check(talk: Conversation, _spec: ModelSpec, draw: Draw) -> None:
+        talk.poll(str(draw(st.integers(0, 10**9))))
+
+    monkeypatch.setattr("fakescope_contracts.target._TIMEOUT_S", 0.05)
+    with closing(AsgiTarget(app, abilities={"free"})) as target:
+        (verdict,) = judged(of(check), target, specs, catalog)
+
+    assert verdict.outcome == "error"
+    assert verdict.said.startswith("no answer: GET /api/v1/tasks/")
+    assert len(asked) == 1
+
+
+def test_a_target_that_has_gone_ends_the_run(
+    target: AsgiTarget, specs: list[ModelSpec], catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check(talk: Conversation, _spec: ModelSpec, _draw: Draw) -> None:
+        talk.list()
+
+    def gone(*_: Any) -> Any:
+        raise NoAnswerError("connection refused")
+
+    monkeypatch.setattr(target, "send", gone)
+
+    with pytest.raises(NoAnswerError, match="connection refused"):
+        judged(of(check), target, specs, catalog)
+
+
 # -- tasks that are waited for
 
 
@@ -251,5 +293,5 @@ def test_a_task_is_not_waited_for_longer_than_a_few_seconds(catalog: Catalog, mo
 
 
 def test_a_status_that_does_not_exist_is_not_waited_for(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(Broken, match="output.task_status is 'CANCELLED'"):
+    with pytest.raises(Broken, match=r"output\.task_status is 'CANCELLED'"):
         ended(["RUNNING", "CANCELLED"], catalog, monkeypatch)

@@ -107,13 +107,18 @@ def test_document_has_the_table(name: str, make: object) -> None:
     assert made(document, name, make()) == document, f"{__file__} writes it anew"
 
 
-def test_document_shows_what_is_said_of_the_naive_fake(catalog: Catalog) -> None:
+@pytest.fixture(scope="module")
+def findings(catalog: Catalog) -> Findings:
+    return judge_naive(catalog)
+
+
+def test_document_shows_what_is_said_of_the_naive_fake(findings: Findings) -> None:
     document = DOCUMENT.read_text("utf-8")
 
-    assert made(document, "naive", of_naive(judge_naive(catalog))) == document, f"{__file__} writes it anew"
+    assert made(document, "naive", of_naive(findings)) == document, f"{__file__} writes it anew"
 
 
-def test_naive_fake_is_broken_where_it_was_built_wrong(catalog: Catalog) -> None:
+def test_naive_fake_is_broken_where_it_was_built_wrong(findings: Findings) -> None:
     """The mistakes that its author would admit to, each seen by a contract that is about just that."""
     wrong = {
         "answers.no-null",  # usage is null until the end
@@ -129,7 +134,7 @@ def test_naive_fake_is_broken_where_it_was_built_wrong(catalog: Catalog) -> None
         "tasks.usage",  # of another generation
     }
 
-    broken = {one.trial.contract.id for one in judge_naive(catalog).verdicts if one.outcome == "broken"}
+    broken = {one.trial.contract.id for one in findings.verdicts if one.outcome == "broken"}
 
     assert wrong <= broken
 

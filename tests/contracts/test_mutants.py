@@ -20,7 +20,7 @@ from fakescope_contracts.target import App, AsgiTarget
 MODELS = ("wan2.6-t2v", "wan2.2-t2i-flash")
 """A film, whose wrong fields show in its task, and pictures, which are counted."""
 
-ROUNDS = (10, 100)
+ROUNDS = (10, 100, 400)
 """Most mutants are noticed in the first few examples; the others have more of them."""
 
 

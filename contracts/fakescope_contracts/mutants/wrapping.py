@@ -87,13 +87,13 @@ class Call:
 
     async def forward(self) -> Answer:
         """What the real application says."""
-        rest = [{"type": "http.request", "body": self.body, "more_body": False}]
-        sent: list[Scope] = []
+        rest: list[MutableMapping[str, Any]] = [{"type": "http.request", "body": self.body, "more_body": False}]
+        sent: list[MutableMapping[str, Any]] = []
 
-        async def receive() -> dict[str, Any]:
+        async def receive() -> MutableMapping[str, Any]:
             return rest.pop() if rest else {"type": "http.disconnect"}
 
-        async def send(message: Scope) -> None:
+        async def send(message: MutableMapping[str, Any]) -> None:
             sent.append(message)
 
         headers = [(name, value) for name, value in self.scope["headers"] if name != b"content-length"]
