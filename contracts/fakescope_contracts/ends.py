@@ -310,6 +310,28 @@ class Failures(Ends):
             reply.hold(is_text, f"output.{name} is {found!r}", f"isinstance({where}, str) and {where}")
 
 
+def has_a_prompt(spec: ModelSpec) -> str:
+    """Why nothing can be ordered of a model in its prompt, or ""."""
+    return makes_tasks(spec) or ("" if "input.prompt" in spec.position else "it has no prompt to order a failure in")
+
+
+@contract(
+    "tasks.ordered",
+    "A failure that a test value orders is the failure that is shown",
+    basis="documented",
+    needs={"failures"},
+    per="model",
+    applies=has_a_prompt,
+)
+def failures_can_be_ordered(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
+    name = draw(st.sampled_from(sorted(talk.catalog.failures)))
+    body = smallest_body(spec)
+    body["input"]["prompt"] = f"a [fakescope:fail={name}]"
+    reply = talk.ended(talk.task_of(talk.submit(spec, body)))
+    wanted = talk.catalog.failures[name]
+    reply.has("output.task_status", "FAILED").has("output.code", wanted.code).has("output.message", wanted.message)
+
+
 # -- counts
 
 

@@ -44,7 +44,7 @@ ABILITIES = {
 KEYS = {"a": "sk-contract-a", "b": "sk-contract-b"}
 """Account → the key that is sent where no other was given. The same account always has the same key."""
 
-_FAKESCOPE = frozenset(ABILITIES)
+_FAKESCOPE = frozenset(ABILITIES) - {"money"}
 _TIMEOUT_S = 30.0
 
 Message = MutableMapping[str, Any]

@@ -215,6 +215,14 @@ class Expiry(Lives):
             status = reply.at("output.task_status")
             reply.hold(status != "UNKNOWN", f"UNKNOWN after {age}", f'{where} != "UNKNOWN"')
 
+    def bodies(self, data: st.DataObject) -> tuple[Any, str]:
+        """Where that can be ordered, also a task that never ends by itself."""
+        body = smallest_body(self.spec)
+        orders = "failures" in self.talk.target.abilities and "input.prompt" in self.spec.position
+        if orders and data.draw(st.booleans()):
+            body["input"]["prompt"] = "a [fakescope:stuck]"
+        return body, "right"
+
     @initialize(ends=st.booleans(), off=_offs, twice=st.booleans())
     def live_one(self, ends: bool, off: int, twice: bool) -> None:
         task = self.hand_in(smallest_body(self.spec))

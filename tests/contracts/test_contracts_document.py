@@ -73,7 +73,7 @@ def of_naive(findings: Findings) -> str:
             "",
             "and as a test:",
             "",
-            *_block("python", as_pytest(shown)),
+            *_block("text", as_pytest(shown)),  # as it is handed out: "python" would be formatted
         ]
     )
 

@@ -68,6 +68,13 @@ def failure_with_an_error_object(_call: Call, body: Any) -> None:
         output["error"] = {"code": output.pop("code"), "message": output.pop("message")}
 
 
+@edits("poll", "tasks.ordered")
+def every_failure_is_internal(_call: Call, body: Any) -> None:
+    """Whatever went wrong, the code of a failure is InternalError."""
+    if _is(body, "FAILED"):
+        body["output"]["code"] = "InternalError"
+
+
 @edits("poll", "tasks.failure")
 def empty_code_on_success(_call: Call, body: Any) -> None:
     """A task that succeeded has an empty code and an empty message, as the SDK prints them."""
