@@ -1,9 +1,9 @@
 """Whether a request can cost money, told from the request alone and before it is sent.
 
 The answer is "free" only where no reading of the request can start anything that is billed; whatever is not known for
-sure is not free. Assumed, because the documents say so: a refused request and a failed task are free ("Billing": a call
-that fails or ends in an error costs nothing and uses up no free quota). A wrong *value* is no reason to call a request
-free all the same: endpoints for videos accept any input, and a rule of the catalogue may be wrong.
+sure is not free. Assumed is that a refused request costs nothing (Wan keyframes-to-video guide, Billing and rate
+limits: a call that fails or ends in an error is not billed and uses up no free quota). A wrong *value* is no reason to
+call a request free: endpoints for videos accept any input, and a rule of the catalogue may be wrong.
 
 What is free with a good key:
   reading       GET of a task, of the list, or of a path of the service, without a body

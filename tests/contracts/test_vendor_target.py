@@ -257,7 +257,18 @@ def test_the_command_at_no_cost_starts_no_task_at_a_real_server(
 
 def test_the_command_says_what_a_run_may_cost_and_stops_in_time(start_server: Callable[..., Any]) -> None:
     server = start_server("--speed", "max")
-    asked = ("--url", server.base, "--models", "wan2.2-t2i-flash", "--max-examples", "2", "--only", "paths.,answers.")
+    asked = (
+        "--url",
+        server.base,
+        "--models",
+        "wan2.2-t2i-flash",
+        "--max-examples",
+        "2",
+        "--only",
+        "paths.,answers.",
+        "--seed",
+        "1",
+    )
 
     ended = command(*asked, "--budget", "0.60", "--yes")
 
