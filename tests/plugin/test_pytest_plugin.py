@@ -393,4 +393,4 @@ def test_entry_point_is_declared() -> None:
     import tomllib
 
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-    assert project["entry-points"]["pytest11"] == {"fakescope": "fakescope.pytest_plugin"}
+    assert project["entry-points"]["pytest11"]["fakescope"] == "fakescope.pytest_plugin"

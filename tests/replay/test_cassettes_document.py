@@ -13,7 +13,7 @@ from fakescope.recording.files import save
 from fakescope.recording.misses import NotRecordedError
 from fakescope.recording.player import Player
 
-TEXT = (Path(__file__).parents[2] / "docs" / "cassettes.md").read_text()
+TEXT = (Path(__file__).parents[2] / "docs" / "cassettes.md").read_text("utf-8").partition("## Replay\n")[2]
 
 
 def block(language: str) -> str:
