@@ -12,7 +12,7 @@ CONTRACT_SEED ?= 0
 EXAMPLES ?= 1000
 export CONTRACT_SEED
 
-.PHONY: run test check contracts format bench cassettes schemathesis clean
+.PHONY: run test check contracts format bench cassettes schemathesis tools clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/fakescope serve $(ARGS)
@@ -64,7 +64,14 @@ $(VENV)/run.stamp: pyproject.toml | $(VENV)/bin/python
 $(VENV)/dev.stamp: pyproject.toml | $(VENV)/bin/python
 	@echo "Installing fakescope and its test tools into $(VENV) ..." >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@command -v curl >/dev/null && command -v node >/dev/null || $(MAKE) --no-print-directory tools
 	@touch $@ $(VENV)/run.stamp
+
+# Some tests are run by curl and Node. Where neither is there and nobody may install them, these are skipped.
+tools:
+	@echo "Installing curl and Node for the tests ..." >&2
+	@{ apt-get update -qq && apt-get install -y -qq --no-install-recommends curl nodejs; } >/dev/null 2>&1 \
+	  || echo "curl and Node cannot be installed here: the tests that they run are skipped" >&2
 
 # An environment of its own: it pins what we do not want pinned.
 $(VENV)-schemathesis/stamp: .ci/schemathesis/requirements.txt
