@@ -1,12 +1,18 @@
 # Two commands for a fresh machine with Python 3.11 or later, git and make:
 #   make run     install, start the simulator, say how to point a client at it
 #   make test    install, then everything a change must pass
+# make contracts draws ten times as many examples of the contracts, and others in each run: for a night, or a doubt.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: run test check format bench clean
+# The contracts in `make test` are always drawn from the same seed; `make test CONTRACT_SEED=1` draws others.
+CONTRACT_SEED ?= 0
+EXAMPLES ?= 1000
+export CONTRACT_SEED
+
+.PHONY: run test check contracts format bench cassettes schemathesis clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/fakescope serve $(ARGS)
@@ -20,7 +26,12 @@ check:
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	@echo "The contracts of this run are drawn from seed $(CONTRACT_SEED)"
 	$(BIN)/pytest -n $(WORKERS) --cov --cov-report=term
+
+# A new seed each time, printed first and last; `make contracts ARGS="--seed 7 --only tasks"` is one again.
+contracts: $(VENV)/dev.stamp
+	$(BIN)/fakescope contract --app fakescope:create_app --max-examples $(EXAMPLES) $(ARGS)
 
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix .
@@ -29,8 +40,15 @@ format: $(VENV)/dev.stamp
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks $(ARGS)
 
+cassettes: $(VENV)/dev.stamp
+	$(BIN)/python fixtures/make_cassettes.py $(ARGS)
+
+# Schemathesis against a started simulator, by the simulator's own document. Minutes, and so not a part of `make test`.
+schemathesis: $(VENV)/run.stamp $(VENV)-schemathesis/stamp
+	@$(VENV)-schemathesis/bin/python .ci/schemathesis/run.py $(BIN)/fakescope $(ARGS)
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
+	rm -rf $(VENV) $(VENV)-schemathesis .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -47,3 +65,10 @@ $(VENV)/dev.stamp: pyproject.toml | $(VENV)/bin/python
 	@echo "Installing fakescope and its test tools into $(VENV) ..." >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@ $(VENV)/run.stamp
+
+# An environment of its own: it pins what we do not want pinned.
+$(VENV)-schemathesis/stamp: .ci/schemathesis/requirements.txt
+	@echo "Installing Schemathesis into $(VENV)-schemathesis ..." >&2
+	@$(PYTHON) -m venv $(VENV)-schemathesis
+	@$(VENV)-schemathesis/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@

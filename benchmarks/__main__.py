@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import client, in_process, memory, startstop, throughput
+from benchmarks import client, in_process, memory, replay, startstop, throughput
 from benchmarks.load import has_wrk
 from benchmarks.report import Row, table
 from benchmarks.servers import CORES, OURS, pin
@@ -19,6 +19,7 @@ SUBJECTS: dict[str, Callable[[int], Iterator[Row]]] = {
     "submits": throughput.submits,
     "validation": in_process.validation,
     "lifecycles": throughput.whole_lifecycles,
+    "replay": replay.replay,
     "start": startstop.start,
     "stop": startstop.stop,
     "memory": memory.memory,

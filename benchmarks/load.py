@@ -122,26 +122,25 @@ def rate(port: int, requests: Sequence[bytes], *, seconds: int = 2) -> float:
 # -- whole lifecycles
 
 
-def lifecycles(port: int, count: int, *, polls: int = 3) -> float:
+def lifecycles(port: int, count: int, *, polls: int = 3, mark: str = "") -> float:
     """Seconds for so many submissions over 32 connections, each polled so many times before the next."""
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        return runner.run(_lifecycles(port, count, polls))
+        return runner.run(_lifecycles(port, count, polls, submit(mark)))
 
 
-async def _lifecycles(port: int, count: int, polls: int) -> float:
+async def _lifecycles(port: int, count: int, polls: int, request: bytes) -> float:
     loop = asyncio.get_running_loop()
     work = iter(range(count))
     started = perf_counter()
-    clients = [_Client(_script(work, polls)) for _ in range(CONNECTIONS)]
+    clients = [_Client(_script(work, polls, request)) for _ in range(CONNECTIONS)]
     for client in clients:
         await loop.create_connection(lambda client=client: client, "127.0.0.1", port)  # type: ignore[misc]
     await asyncio.gather(*(client.done for client in clients))
     return perf_counter() - started
 
 
-def _script(work: Iterator[int], polls: int) -> Generator[bytes, bytes, None]:
+def _script(work: Iterator[int], polls: int, request: bytes) -> Generator[bytes, bytes, None]:
     """What a connection sends, given the answer to what it sent before."""
-    request = submit()
     for _ in work:
         query = poll(task_id_in((yield request)))
         for _ in range(polls):

@@ -80,12 +80,12 @@ class Server:
 
 
 @contextmanager
-def running(command: list[str] = OURS) -> Iterator[Server]:
+def running(command: list[str] = OURS, mark: str = "") -> Iterator[Server]:
     """A server that has answered a submission, until the end of the block."""
     server = Server(command)
     try:
         with server.connect() as connection:
-            exchange(connection, submit())
+            exchange(connection, submit(mark))
         yield server
     finally:
         server.stop()

@@ -14,16 +14,18 @@ from fakescope._version import __version__
 if TYPE_CHECKING:
     from fakescope.app import create_app as create_app
     from fakescope.errors import FakescopeError as FakescopeError
+    from fakescope.recording.session import use_cassette as use_cassette
     from fakescope.settings import Settings as Settings
     from fakescope.simulator import Simulator as Simulator
 
-__all__ = ["FakescopeError", "Settings", "Simulator", "__version__", "create_app"]
+__all__ = ["FakescopeError", "Settings", "Simulator", "__version__", "create_app", "use_cassette"]
 
 _HOMES = {
     "FakescopeError": "fakescope.errors",
     "Settings": "fakescope.settings",
     "Simulator": "fakescope.simulator",
     "create_app": "fakescope.app",
+    "use_cassette": "fakescope.recording.session",
 }
 
 

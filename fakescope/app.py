@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from fakescope._version import __version__
 from fakescope.catalog import Catalog, load
 from fakescope.clock import Clock, SystemClock
 from fakescope.engine import links
+from fakescope.engine.vendor_error import VendorError
 from fakescope.failures import FailureGuard
 from fakescope.ids import fresh_seed
 from fakescope.settings import Settings
@@ -17,12 +18,16 @@ from fakescope.simulator import Rules, Simulator
 from fakescope.store.base import Store
 from fakescope.store.memory import MemoryStore
 from fakescope.wire.access import AccessLog
-from fakescope.wire.auth import Keys
+from fakescope.wire.auth import Keys, origin_of
 from fakescope.wire.http import App, Header, Message, Receive, Scope, Send
 from fakescope.wire.media import MediaApp
 from fakescope.wire.vendor import VendorApp
 
-__all__ = ["create_app"]
+if TYPE_CHECKING:
+    from fakescope.recording.player import Player
+    from fakescope.recording.replay import ReplayApp
+
+__all__ = ["create_app", "create_replay"]
 
 
 def create_app(
@@ -66,6 +71,43 @@ def create_app(
 
     vendor = VendorApp(simulator, keys, seed=seed, extra=extra, access=access)
     return FailureGuard(_Doors(vendor, MediaApp(simulator, extra), admin, close), extra)
+
+
+def create_replay(
+    player: Player,
+    settings: Settings | None = None,
+    *,
+    simulates: bool = False,
+    clock: Clock | None = None,
+    log: TextIO | None = None,
+) -> ReplayApp:
+    """Recordings as an ASGI application, with the simulator's control API: clocks, health, reset.
+
+    What was not recorded is refused in our own voice, or with `simulates` answered by the simulator, marked. Any key
+    is an account, and none is one, too. Raises CatalogError.
+    """
+    # Deferred: the simulator itself replays nothing.
+    from fakescope.recording.replay import ReplayApp, Visitor
+
+    settings = settings or Settings()
+    catalog = load(overlays=[Path(file) for file in settings.catalog])
+    store, clock = MemoryStore(), clock or SystemClock()
+    behind = create_app(settings, catalog=catalog, store=store, clock=clock)  # its lines are written here
+    keys = Keys(catalog.service, settings.region, settings.accounts, settings.test_values)
+    extra = ((b"x-fakescope-version", __version__.encode()),) if settings.extra_headers else ()
+
+    def visitor(scope: Scope) -> Visitor:
+        try:
+            account, origin = keys.caller(scope)
+        except VendorError:  # result files and uploads come without a key
+            return Visitor("", origin_of(scope))
+        return Visitor(account.id, origin)
+
+    access = AccessLog(log, clock) if log is not None and settings.log == "lines" else None
+    note = access.line if access is not None else None
+    close = access.close if access is not None else lambda: None
+    clocks = Simulator(catalog, store, clock, Rules())
+    return ReplayApp(player, clocks, behind, visitor, simulates=simulates, extra=extra, note=note, close=close)
 
 
 def _marked(app: App, extra: tuple[Header, ...]) -> App:

@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from decimal import Decimal
 from importlib import import_module
 from importlib.util import find_spec
@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import click
 
 from fakescope._version import __version__
+from fakescope.commands.environment import in_url, pointing_at
 from fakescope.errors import FakescopeError, SettingsError
 from fakescope.settings import SETTINGS, Setting, Settings, load
 
@@ -112,7 +113,7 @@ class _Group(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if (at := _ELSEWHERE.get(cmd_name)) is None or not _is_there(at):
             return super().get_command(ctx, cmd_name)
-        command: click.Command = getattr(import_module(at), cmd_name)
+        command: click.Command | None = getattr(import_module(at), cmd_name, None)
         return command
 
 
@@ -166,7 +167,7 @@ def _serve(**flags: Any) -> int:
 def _say_ready(settings: Settings, port: int) -> None:
     from shutil import which  # deferred: `fakescope env` needs none of it
 
-    base = f"http://{_in_url(settings.host)}:{port}/api/v1"
+    base = f"http://{in_url(settings.host)}:{port}/api/v1"
     where = f"--port {port}" if settings.host == Settings().host else f"--host {settings.host} --port {port}"
     print(f"fakescope ready on {base}", flush=True)
     command = "fakescope" if which("fakescope") else f"{sys.executable} -m fakescope"  # `make run` installs into .venv
@@ -181,14 +182,10 @@ def _say_ready(settings: Settings, port: int) -> None:
 
 
 def _cannot_listen(settings: Settings, error: OSError) -> str:
-    where = f"{_in_url(settings.host)}:{settings.port}"
+    where = f"{in_url(settings.host)}:{settings.port}"
     if _health(settings.host, settings.port) is not None:
         return f"another fakescope already runs on http://{where}/api/v1; use it, or choose another --port (0: any)"
     return f"cannot listen on {where}: {error.strerror}; choose another --port (0: any) or --host"
-
-
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def _where(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -223,27 +220,8 @@ def _env(shell: str, host: str | None, port: int | None, key: str) -> None:
     settings = load({"host": host, "port": port}, os.environ, Path.cwd())
     if settings.port == 0:
         raise click.BadParameter("0 is no address; give the port of the ready line", param_hint="--port")
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # all addresses is none to call
-    base = f"http://{_in_url(host)}:{settings.port}"
-    direct = ",".join(dict.fromkeys([*_no_proxy(), host, "localhost"]))
-    variables = {
-        "DASHSCOPE_HTTP_BASE_URL": f"{base}/api/v1",
-        "DASHSCOPE_BASE_URL": f"{base}/api/v1",
-        # Not simulated, but pointed here all the same, so that nothing reaches the paid service by accident.
-        "DASHSCOPE_COMPATIBLE_BASE_URL": f"{base}/compatible-mode/v1",
-        "DASHSCOPE_WEBSOCKET_BASE_URL": f"{base.replace('http', 'ws', 1)}/api-ws/v1/inference",
-        "DASHSCOPE_API_KEY": key,
-        # The SDK sends requests to 127.0.0.1 through a proxy, too, unless it is told not to.
-        "NO_PROXY": direct,
-        "no_proxy": direct,  # wins where it is set
-    }
-    for name, value in variables.items():
+    for name, value in pointing_at(settings.host, settings.port, key, os.environ).items():
         click.echo(_SHELLS[shell](name, value))
-
-
-def _no_proxy() -> Iterable[str]:
-    both = f"{os.environ.get('no_proxy', '')},{os.environ.get('NO_PROXY', '')}"
-    return filter(None, re.sub(r"[^\w.:/*,-]", "", both, flags=re.ASCII).split(","))
 
 
 # -- models
@@ -333,7 +311,7 @@ def _health_command(host: str | None, port: int | None) -> int:
     """Ask a running simulator how it is. Exit status 0 if it answers, 3 if not: made for health checks."""
     settings = load({"host": host, "port": port}, os.environ, Path.cwd())
     health = _health(settings.host, settings.port)
-    where = f"http://{_in_url(settings.host)}:{settings.port}"
+    where = f"http://{in_url(settings.host)}:{settings.port}"
     if health is None:
         _end(f"no fakescope answers on {where}; start one with `fakescope serve`", ENVIRONMENT)
     click.echo(f"fakescope {health['version']} on {where}: {health['status']}")

@@ -3,6 +3,7 @@
 FakescopeError
 ├── CatalogError    a catalogue file is wrong: which file, which entry, which key, what is allowed
 ├── SettingsError   a flag, a variable or fakescope.toml is wrong
+├── CassetteError   a recording cannot be read or may not be written: which file, which line, how to fix it
 ├── CommandError    an order to the control API is wrong
 └── StoreError      the store cannot answer
     └── StoreConflict   a lane moved between reading and committing; the simulator tries again
@@ -10,7 +11,15 @@ FakescopeError
 
 from __future__ import annotations
 
-__all__ = ["CatalogError", "CommandError", "FakescopeError", "SettingsError", "StoreConflict", "StoreError"]
+__all__ = [
+    "CassetteError",
+    "CatalogError",
+    "CommandError",
+    "FakescopeError",
+    "SettingsError",
+    "StoreConflict",
+    "StoreError",
+]
 
 
 class FakescopeError(Exception):
@@ -23,6 +32,10 @@ class CatalogError(FakescopeError):
 
 class SettingsError(FakescopeError):
     """A setting has a value that is not allowed. The message names the setting and what is."""
+
+
+class CassetteError(FakescopeError):
+    """A recording cannot be read or may not be written. The message names the file and the place in it."""
 
 
 class CommandError(FakescopeError):

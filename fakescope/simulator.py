@@ -210,6 +210,14 @@ class Simulator:
         """The account's instant."""
         return clocks.now_at(await self._store.read_control(account), self._clock.read())
 
+    async def instant_of_poll(self, account: str) -> Instant:
+        """As `now`, after the tick that a user may have ordered of polls. Nothing is counted."""
+        setting = await self._store.read_control(account)
+        real = self._clock.read()
+        if setting.auto_advance_ms:
+            setting = await self._tick(account, setting, real)
+        return clocks.now_at(setting, real)
+
     async def read_clock(self, account: str) -> tuple[ClockSetting, Instant]:
         """How the account's time runs, and its instant."""
         setting = await self._store.read_control(account)
@@ -251,12 +259,16 @@ class Simulator:
         setting = await self._store.read_control(account.id)
         real = self._clock.read()
         if setting.auto_advance_ms and call == "fetch":
-            setting = clocks.ticked(setting, real)
-            await self._store.commit_control(account.id, setting)
+            setting = await self._tick(account.id, setting, real)
         now = clocks.now_at(setting, real)
         if self.rules.limits:
             self._count_call(account.id, call, now)
         return now
+
+    async def _tick(self, account: str, setting: ClockSetting, real: Instant) -> ClockSetting:
+        setting = clocks.ticked(setting, real)
+        await self._store.commit_control(account, setting)
+        return setting
 
     def _count_call(self, account: str, call: str, now: Instant) -> None:
         most = self.catalog.service.calls_per_s

@@ -17,7 +17,7 @@ def in_a_new_process(program: str) -> str:
 
 
 def test_public_names_are_these_and_no_others() -> None:
-    names = ["FakescopeError", "Settings", "Simulator", "__version__", "create_app"]
+    names = ["FakescopeError", "Settings", "Simulator", "__version__", "create_app", "use_cassette"]
     assert names == fakescope.__all__ == dir(fakescope)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from fakescope.catalog.rules import Choice, Fixed, ListRule, Text
+from fakescope.catalog.rules import Choice, Fixed, Integer, ListRule, Text
 from fakescope.catalog.spec import Condition, Constraint, Field, ModelSpec
 from fakescope_contracts.values import accepted, length_of, mistake_in, part_of, parted
 
@@ -23,6 +23,7 @@ __all__ = [
     "constraints_of",
     "ignored_in",
     "problems_of",
+    "taken",
 ]
 
 Given = dict[int, Any]
@@ -175,6 +176,27 @@ def _after_the_first_active(constraint: Constraint, spec: ModelSpec, seen: Given
         if any(at in seen and seen[at] != spec.fields[at].default for at in group):
             return [at for later in constraint.groups[n + 1 :] for at in later]
     return []
+
+
+def taken(spec: ModelSpec, body: dict[str, Any]) -> dict[str, Any]:
+    """Path → the value that a right body comes to: what is ignored left out, defaults filled in, what is cut cut."""
+    given: Given = {}
+    for at, field in enumerate(spec.fields):
+        value: Any = body
+        for name in field.path.split("."):
+            value = value.get(name) if isinstance(value, dict) else None
+        if value is not None and not (field.empty_is_absent and value in ("", [])):
+            given[at] = value
+    seen = {at: value for at, value in given.items() if at not in ignored_in(spec, given)}
+    found = {at: field.default for at, field in enumerate(spec.fields) if field.default is not None} | seen
+    for constraint in spec.constraints:
+        if constraint.kind == "default" and _applies(constraint, spec, with_parts(spec, seen)):
+            found |= {at: constraint.value for at in constraint.fields if at not in seen}
+    for at, value in found.items():
+        rule = spec.fields[at].rule
+        if isinstance(rule, Integer) and rule.too_high == "cut" and rule.bounds.high is not None:
+            found[at] = min(value, int(rule.bounds.high))
+    return {spec.fields[at].path: value for at, value in found.items()}
 
 
 # -- bodies in the making

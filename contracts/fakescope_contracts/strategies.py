@@ -6,13 +6,16 @@ that an earlier task of the same account returned, for models that need one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
+from itertools import zip_longest
 from math import isqrt
 from typing import Any, NamedTuple
 
 from hypothesis import assume
 from hypothesis import strategies as st
 
+from fakescope.catalog import Catalog
 from fakescope.catalog.rules import (
     Assets,
     Bounds,
@@ -27,7 +30,7 @@ from fakescope.catalog.rules import (
     Rule,
     Text,
 )
-from fakescope.catalog.spec import Constraint, Field, ModelSpec
+from fakescope.catalog.spec import BASES, Constraint, Field, ModelSpec
 from fakescope_contracts.bodies import (
     CHANGING,
     Drafting,
@@ -56,9 +59,12 @@ from fakescope_contracts.values import (
 __all__ = [
     "BrokenBody",
     "Case",
+    "Refusal",
     "boundary_cases",
     "broken_bodies",
     "large_cases",
+    "refusal_of",
+    "rules_to_break",
     "smallest_body",
     "valid_bodies",
 ]
@@ -75,20 +81,65 @@ class BrokenBody(NamedTuple):
     path: str
     mistake: str
 
+    @property
+    def rule(self) -> str:
+        """The id of the one rule that is broken, as in `parameters.size:choice`."""
+        return f"{self.path}:{self.mistake}"
+
+
+class Refusal(NamedTuple):
+    """How a broken body is refused: `shows` is "submit" (HTTP 400) or "task" (it fails), with this code.
+
+    `message` is a pattern of the whole text; `basis` says whether that was seen for this model.
+    """
+
+    shows: str
+    code: str
+    message: str
+    basis: str
+
+
+def refusal_of(catalog: Catalog, spec: ModelSpec, broken: BrokenBody, *, at_once: bool = False) -> Refusal:
+    """What the catalogue says of a broken body; `at_once` where the model is asked to answer without a task."""
+    field = spec.fields[spec.position[broken.path]]
+    text = catalog.problem(spec, field, broken.mistake)
+    missing = spec.problems == "presence" and broken.mistake in ("missing", "one_of")
+    at_submit = at_once or spec.mode == "sync" or spec.problems == "submit" or missing
+    known = text.basis if not text.seen_for else "seen" if spec.name in text.seen_for else "inferred"
+    named = {"path": field.path, "field": field.path.rpartition(".")[2]}
+    parts = re.split(r"\{(\w+)\}", text.message)  # every second one is a place to fill in
+    filled = [re.escape(named[part]) if part in named else ".*" for part in parts[1::2]]
+    message = "".join(part for pair in zip_longest(map(re.escape, parts[::2]), filled, fillvalue="") for part in pair)
+    return Refusal("submit" if at_submit else "task", text.code, message, known)
+
 
 class Case(NamedTuple):
-    """A body that gives `value` to the field at `path`, and the mistake that is expected, or None."""
+    """A body that gives `value` to the field at `path`, and the mistake that is expected, or None.
+
+    `basis` says how that is known. Where the field is null, that it counts as left out is our reading.
+    """
 
     body: Body
     path: str
     value: Any
     mistake: str | None
+    basis: str = "inferred"
+
+    @property
+    def is_null(self) -> bool:
+        """Whether the field is there, and null."""
+        table: Any = self.body
+        *outer, key = self.path.split(".")
+        for name in outer:
+            table = table.get(name, {})
+        return key in table and table[key] is None
 
 
 @st.composite
-def valid_bodies(draw: st.DrawFn, spec: ModelSpec, reference: str = "") -> Body:
+def valid_bodies(draw: st.DrawFn, spec: ModelSpec, reference: str = "", *, nulls: bool = True) -> Body:
     """Bodies that the model accepts: optional fields in and out, left out or null; anything in fields that are ignored.
 
+    Without `nulls`, what is not given is left out: that null is the same is our reading.
     They shrink to the required fields alone.
     """
     given = _drafting(draw, spec, reference).settle()
@@ -96,19 +147,31 @@ def valid_bodies(draw: st.DrawFn, spec: ModelSpec, reference: str = "") -> Body:
         if draw(st.booleans()):
             _put_anything(draw, spec, given, at)
     left_out = [at for at in range(len(spec.fields)) if at not in given]
-    return body_of(spec, given, left_out if draw(st.booleans()) else ())
+    return body_of(spec, given, left_out if nulls and draw(st.booleans()) else ())
+
+
+def rules_to_break(spec: ModelSpec, bases: Collection[str] = BASES) -> list[int | Constraint]:
+    """The fields, by their position, and the rules between fields that are known in one of these ways."""
+    fields = [at for at, field in enumerate(spec.fields) if field.basis in bases]
+    return [*fields, *(one for one in constraints_of(spec) if _can_be_broken(one) and one.basis in bases)]
 
 
 @st.composite
-def broken_bodies(draw: st.DrawFn, spec: ModelSpec, reference: str = "") -> BrokenBody:
-    """Bodies that break exactly one rule of one field, or one rule between fields. They shrink to nothing else."""
-    place = draw(st.sampled_from([*range(len(spec.fields)), *filter(_can_be_broken, constraints_of(spec))]))
+def broken_bodies(
+    draw: st.DrawFn, spec: ModelSpec, reference: str = "", bases: Collection[str] = BASES, *, nulls: bool = True
+) -> BrokenBody:
+    """Bodies that break exactly one rule of one field, or one rule between fields. They shrink to nothing else.
+
+    Only rules that are known in one of the ways in `bases` are broken; there must be some (see `rules_to_break`).
+    Without `nulls`, what is missing is left out, and never null.
+    """
+    place = draw(st.sampled_from(rules_to_break(spec, bases)))
     drafting = _drafting(draw, spec, reference)
     if isinstance(place, Constraint):
         found = _breaking(drafting, place)
     else:
         mistake = draw(st.sampled_from(_mistakes_in(spec.fields[place])))
-        found = _with_mistake(drafting, place, mistake, null=mistake is MISSING and draw(st.booleans()))
+        found = _with_mistake(drafting, place, mistake, null=mistake is MISSING and nulls and draw(st.booleans()))
     try:
         broken = list(found)
     except NoBodyError:  # the other fields, drawn before, do not go with this mistake
@@ -126,14 +189,19 @@ def boundary_cases(spec: ModelSpec, reference: str = "") -> list[Case]:
     """For every field its bounds, one step outside each, each of a few values, wrong types and null; for every rule
     between fields a body that breaks it, or one with a mistake that it hides. Always the same list.
     """
-    found = [case for at in range(len(spec.fields)) for case in _cases_of(spec, at, reference)]
+    found = [
+        case if case.is_null else case._replace(basis=field.basis)
+        for at, field in enumerate(spec.fields)
+        for case in _cases_of(spec, at, reference)
+    ]
     for constraint in constraints_of(spec):
         if not _can_be_broken(constraint):
-            found += () if constraint.kind == "default" else _hidden(constraint, spec, reference)
+            hidden = [] if constraint.kind == "default" else _hidden(constraint, spec, reference)
+            found += [case._replace(basis=constraint.basis) for case in hidden]
             continue
         broken = list(_breaking(_plain_drafting(spec, reference), constraint))
         assert broken, (spec.name, constraint)
-        found += [Case(body, path, None, mistake) for body, path, mistake in broken]
+        found += [Case(body, path, None, mistake, constraint.basis) for body, path, mistake in broken]
     return found
 
 

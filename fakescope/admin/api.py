@@ -1,6 +1,6 @@
-"""`/_fakescope/…`: clock, tasks, reset, health. JSON; errors are RFC 9457 problems.
+"""`/_fakescope/…`: clock, tasks, reset, health, the API as a document. JSON; errors are RFC 9457 problems.
 
-Everything but health belongs to the account of the `Authorization` header, as in the vendor's API.
+Everything but health and the document belongs to the account of the `Authorization` header, as in the vendor's API.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from fakescope.engine.task import Account, TaskStatus
 from fakescope.engine.vendor_error import VendorError
 from fakescope.errors import CommandError
 from fakescope.failures import failure_of, problem_body
+from fakescope.openapi import VIEWS, document
 from fakescope.simulator import Filter, Simulator, TaskRow
 
 __all__ = ["About", "create_admin"]
@@ -49,6 +50,13 @@ def create_admin(simulator: Simulator, account_of: Callable[[Any], Account], abo
         speed: object = "max" if about.speed == float("inf") else about.speed
         return _json({"status": "ok", **about._asdict(), "speed": speed, "models": len(simulator.catalog.names)})
 
+    async def openapi(request: Request) -> Response:
+        view = request.query_params.get("bodies") or ("stated" if simulator.rules.early_errors else "accepted")
+        if view not in VIEWS:
+            raise CommandError(f"bodies must be one of {', '.join(VIEWS)}; got {view!r:.40}")
+        server = f"{request.url.scheme}://{request.url.netloc}"
+        return _json(document(simulator.catalog, view=view, region=about.region, server=server))
+
     async def read_clock(request: Request) -> Response:
         return _json(_clock(*await simulator.read_clock(account_of(request.scope).id)))
 
@@ -65,8 +73,8 @@ def create_admin(simulator: Simulator, account_of: Callable[[Any], Account], abo
         query = request.query_params
         limit, offset = _number(query.get("limit"), "limit", 100), _number(query.get("offset"), "offset", 0)
         status = query.get("status")
-        if status is not None and status not in TaskStatus.__members__:
-            raise CommandError(f"status must be one of {', '.join(TaskStatus.__members__)}; got {status!r:.40}")
+        if status is not None and status not in [*TaskStatus]:
+            raise CommandError(f"status must be one of {', '.join(TaskStatus)}; got {status!r:.40}")
         wanted = Filter(task_id=query.get("task_id"), model=query.get("model"), status=status)
         origin = f"{request.url.scheme}://{request.url.netloc}"
         page = await simulator.survey(account, wanted, offset, limit, origin)
@@ -83,6 +91,7 @@ def create_admin(simulator: Simulator, account_of: Callable[[Any], Account], abo
 
     routes = [
         Route("/_fakescope/health", _guarded(health), methods=["GET"]),
+        Route("/_fakescope/openapi.json", _guarded(openapi), methods=["GET"]),
         Route("/_fakescope/clock", _guarded(read_clock), methods=["GET"]),
         Route("/_fakescope/clock", _guarded(order_clock), methods=["PUT"]),
         Route("/_fakescope/tasks", _guarded(tasks), methods=["GET"]),

@@ -10,7 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from math import isfinite
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 from fakescope.catalog.pictures import describe_data_uri
 
@@ -219,6 +219,11 @@ class Boolean(_Plain):
         return " or ".join(str(value).lower() for value in self.values)
 
 
+def _is_whole(value: object) -> TypeGuard[float]:
+    """Whether it is a whole number. 5.0 is 5 in JSON."""
+    return type(value) is int or (type(value) is float and value.is_integer())
+
+
 class Integer:
     """A whole number in a range, or one of a few. Too high is wrong, or means the highest. 5.0 is 5 in JSON."""
 
@@ -232,7 +237,7 @@ class Integer:
         self.bounds, self.values, self.too_high = bounds or Bounds(), values, too_high
 
     def check(self, value: object) -> str | None:
-        if type(value) is not int and not (type(value) is float and value.is_integer()):
+        if not _is_whole(value):
             return "type"
         if self.values is not None:
             return None if value in self.values else "choice"
@@ -550,7 +555,7 @@ class Box(_Plain):
         self.ratios = ratios
 
     def check(self, value: object) -> str | None:
-        if type(value) is not list or len(value) != 4 or not all(type(side) is int for side in value):
+        if type(value) is not list or len(value) != 4 or not all(map(_is_whole, value)):
             return "type"
         left, top, right, bottom = value
         if not (0 <= left < right and 0 <= top < bottom):

@@ -5,15 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from math import inf
 from typing import Any, TypeVar
 
-from fakescope.catalog.rules import Assets, Bounds, Box, ListRule, MediaRule, Messages, Pixels, is_video
+from fakescope.catalog.rules import Assets, Bounds, Box, Integer, ListRule, MediaRule, Messages, Pixels, is_video
 from fakescope.catalog.spec import MediaWhen, ModelSpec, Node, Price
 from fakescope.engine.conditions import all_hold, with_parts
 from fakescope.engine.task import Task
 from fakescope.ids import fraction
 
-__all__ = ["BUILDERS", "REFERENCE", "Fact", "Link", "cost_of", "fact", "price_of", "result_count", "shape"]
+__all__ = [
+    "BUILDERS",
+    "REFERENCE",
+    "Fact",
+    "Link",
+    "cost_of",
+    "fact",
+    "most_cost_of",
+    "price_of",
+    "result_count",
+    "shape",
+]
 
 Link = Callable[[Task, int], str]
 """The address of a task's n-th result, counted from 0."""
@@ -22,6 +34,9 @@ Fact = Callable[[Task, int, Link], Any]
 """From a task, which of its results, and where they are, to a JSON value; None means that the key is absent."""
 
 Shape = Callable[[Task, Link], dict[str, Any]]
+
+Length = Callable[[str, Bounds], float]
+"""How many seconds a file has, by its address and the bounds that the model sets."""
 
 T = TypeVar("T")
 
@@ -72,6 +87,23 @@ def cost_of(spec: ModelSpec, task: Task) -> Decimal | None:
         return None
     billed = fact("total_seconds" if price.unit == "second" else "result_count", spec)(task, 0, _no_link)
     return price.cny * Decimal(str(billed))
+
+
+def most_cost_of(spec: ModelSpec, task: Task) -> Decimal | None:
+    """The most that a task can cost: as `cost_of`, with every file that nobody opens as long as the model takes it.
+
+    A duration that is left to the model is the longest it makes. None if no price is known, or no such length.
+    """
+    price = price_of(spec, task)
+    if price is None or price.unit != "second":
+        return cost_of(spec, task)
+    at = spec.position.get("parameters.duration")
+    rule = None if at is None else spec.fields[at].rule
+    if at is not None and isinstance(rule, Integer) and (task.values[at] is None or task.values[at] < 1):
+        ends = [end for end in (*(rule.values or ()), rule.bounds.ends[1]) if end is not None]
+        task = task._replace(values=(*task.values[:at], max(ends, default=inf), *task.values[at + 1 :]))
+    seconds = _total_seconds(spec, _longest)(task, 0, _no_link)
+    return None if seconds is None or seconds == inf else price.cny * Decimal(str(seconds))
 
 
 def price_of(spec: ModelSpec, task: Task) -> Price | None:
@@ -221,11 +253,12 @@ def _count(spec: ModelSpec) -> Fact:
     return made
 
 
-def _output_seconds(spec: ModelSpec) -> Fact:
+def _output_seconds(spec: ModelSpec, length: Length | None = None) -> Fact:
     """Seconds of the shortest of the files that decide, or those asked for; 0 and -1 leave it to the model."""
     asked = _field(spec, "parameters.duration")
     decided = _by_media(spec, lambda row: row.seconds, spec.media.seconds)
     files = {path: _files(spec, path) for path in _deciding_files(spec)}
+    measure = length or _length
 
     def seconds(task: Task, n: int, link: Link) -> float | None:
         cut: float | None = asked(task, n, link)
@@ -233,7 +266,7 @@ def _output_seconds(spec: ModelSpec) -> Fact:
         of = decided(task)
         if not isinstance(of, tuple):
             return of if cut is None else cut
-        lasting = [_length(file, bounds) for given, bounds in map(files.__getitem__, of) for file in given(task)]
+        lasting = [measure(file, bounds) for given, bounds in map(files.__getitem__, of) for file in given(task)]
         shortest = min(lasting, default=0)
         return shortest if cut is None else min(shortest, cut)
 
@@ -246,7 +279,7 @@ def _deciding_files(spec: ModelSpec) -> list[str]:
     return [path for paths in cases if isinstance(paths, tuple) for path in paths]
 
 
-def _input_seconds(spec: ModelSpec) -> Fact:
+def _input_seconds(spec: ModelSpec, length: Length | None = None) -> Fact:
     """Seconds of the videos given, each counted up to a cap that depends on how many files were given.
 
     Where a duration cuts a video that decides the length, the rest of it does not count either.
@@ -258,20 +291,21 @@ def _input_seconds(spec: ModelSpec) -> Fact:
     caps = spec.media.billed_caps
     decides = set(_deciding_files(spec)) & set(spec.media.billed_seconds)
     asked = _field(spec, "parameters.duration") if decides else _always(None)
+    measure, any_is = length or _length, length is not None  # who asks for the most takes any address for a video
 
     def billed(task: Task, n: int, link: Link) -> float:
         files = [(file, b, is_chosen) for (of, b), is_chosen in zip(given, chosen, strict=True) for file in of(task)]
         cap = caps[min(len(files), len(caps)) - 1] if files and caps else float("inf")
         cut: float | None = asked(task, n, link)
         cap = cap if cut is None or cut < 1 else min(cap, cut)
-        lengths = [_length(file, bounds) for file, bounds, is_chosen in files if is_chosen or is_video(file)]
+        lengths = [measure(file, bounds) for file, bounds, is_chosen in files if is_chosen or any_is or is_video(file)]
         return _tidy(sum(min(length, cap) for length in lengths))
 
     return billed
 
 
-def _total_seconds(spec: ModelSpec) -> Fact:
-    given, made = _input_seconds(spec), _output_seconds(spec)
+def _total_seconds(spec: ModelSpec, length: Length | None = None) -> Fact:
+    given, made = _input_seconds(spec, length), _output_seconds(spec, length)
     if not spec.media.billed_seconds:
         return made
     return lambda task, n, link: _tidy(given(task, n, link) + made(task, n, link))
@@ -304,6 +338,12 @@ def _length(file: str, bounds: Bounds) -> float:
     low = 1.0 if low is None else low
     high = low + 20 if high is None else min(high, low + 20)
     return round(low + (high - low) * (0.1 + 0.8 * fraction(file, "seconds")), 2)
+
+
+def _longest(_file: str, bounds: Bounds) -> float:
+    """The most seconds a file may have."""
+    high = bounds.ends[1]
+    return inf if high is None else high
 
 
 def _tidy(seconds: float) -> float:

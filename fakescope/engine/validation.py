@@ -27,6 +27,7 @@ def validate(spec: ModelSpec, draft: Draft, text_of: TextOf, *, lenient: bool = 
     """One value per field of the spec. null is the same as leaving a field out; unknown fields are ignored.
 
     First what is ignored, which takes its default and is not looked at; then field by field; then between fields.
+    Where a service looks at submission whether all is there, and at values in the task, what is missing comes first.
     A `lenient` look finds nothing wrong: a value that breaks its rule counts as left out.
     """
     given = with_parts(_given(spec, draft), spec)
@@ -40,6 +41,10 @@ def validate(spec: ModelSpec, draft: Draft, text_of: TextOf, *, lenient: bool = 
             _CHANGES[constraint.kind](constraint, given, spec)
             given = with_parts(given, spec)
     fields, values, uncut = spec.fields, list(spec.defaults), _NOTHING
+    if spec.problems == "presence" and not lenient:
+        problem = _absent(spec, given, needed, text_of)
+        if problem is not None:
+            return problem
     for i, value in enumerate(given[: len(fields)]):
         if value is None:
             if (i in spec.required or i in needed) and not lenient:
@@ -159,7 +164,7 @@ def _problem_narrowed(
     return None
 
 
-def _present(constraint: Constraint, given: Given) -> Iterable[Any]:
+def _present(constraint: Constraint, given: Given) -> list[Any]:
     return [given[at] for at in constraint.fields if given[at] not in (None, "", [])]
 
 
@@ -182,13 +187,26 @@ def _few_of_them(constraint: Constraint, given: Given, _spec: ModelSpec) -> bool
 
 
 _BETWEEN: dict[str, Callable[[Constraint, Given, ModelSpec], bool]] = {
-    "one_of": lambda constraint, given, _spec: any(_present(constraint, given)),
-    "excludes": lambda constraint, given, _spec: len(list(_present(constraint, given))) <= 1,
+    "one_of": lambda constraint, given, _spec: len(_present(constraint, given)) >= 1,  # false and 0 are there, too
+    "excludes": lambda constraint, given, _spec: len(_present(constraint, given)) <= 1,
     "same_length": _same_length,
     "most_items": _few_items,
     "most_chars": _few_chars,
     "most_of": _few_of_them,
 }
+
+
+def _absent(spec: ModelSpec, given: Given, needed: Iterable[int], text_of: TextOf) -> Problem | None:
+    """The first field that is missing, or a rule between fields that none of some is there."""
+    missing = [at for at in (*spec.required, *needed) if given[at] is None]
+    if missing:
+        return _missing(spec, min(missing), given, text_of)
+    for constraint in spec.between:
+        if constraint.kind == "one_of" and all_hold(constraint.conditions, given, spec):
+            problem = _problem_between(constraint, given, spec, text_of)
+            if problem is not None:
+                return problem
+    return None
 
 
 def _missing(spec: ModelSpec, at: int, given: Given, text_of: TextOf) -> Problem:

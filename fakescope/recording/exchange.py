@@ -10,8 +10,11 @@ __all__ = ["Basis", "Cassette", "Exchange", "Headers", "Provenance", "Request", 
 Headers = tuple[tuple[str, str], ...]
 """Names as sent, values as text, in order."""
 
-Basis = Literal["seen", "simulated", "documented"]
-"""How we came by an exchange: from the vendor, from our own simulator, or from the vendor's documents."""
+Basis = Literal["seen", "simulated", "documented", "unknown"]
+"""How we came by an exchange: from the vendor, from our own simulator, or from the vendor's documents.
+
+`unknown` is a file of VCR.py, which does not say: nothing is called seen that nobody called so.
+"""
 
 
 class Request(NamedTuple):

@@ -10,9 +10,9 @@ from fakescope.catalog.spec import Service
 from fakescope.engine.task import Account
 from fakescope.engine.vendor_error import VendorError
 from fakescope.settings import AccountSetting
-from fakescope.wire.http import Scope
+from fakescope.wire.http import Scope, header
 
-__all__ = ["Caller", "Keys", "account_id"]
+__all__ = ["Caller", "Keys", "account_id", "origin_of"]
 
 _REMEMBERED = 10_000  # keys whose account is not worked out again; a client that invents keys cannot fill the memory
 
@@ -84,6 +84,11 @@ class Keys:
             if key == test.key or key.startswith(f"{test.key}-"):
                 return test.refusal
         return None
+
+
+def origin_of(scope: Scope) -> str:
+    """Scheme and host by which this server was reached."""
+    return _origin(scope, header(scope, b"host"), header(scope, b"x-forwarded-proto"))
 
 
 def _origin(scope: Scope, host: bytes, proto: bytes) -> str:

@@ -61,7 +61,7 @@ def list_query(query: str, service: Service) -> tuple[Filter, int, int]:
 
     Source: Manage asynchronous tasks, List. The texts for wrong values are inferred.
     """
-    given = {key: values[-1].strip() for key, values in parse_qs(query).items()}
+    given = {key: values[-1] for key, values in parse_qs(query).items()}
     page = _number(given, "page_no", 1, 10_000_000)
     page_size = _number(given, "page_size", service.page_size_default, service.page_size_most)
     since, until = (_instant(given, key, service.utc_offset_ms) for key in ("start_time", "end_time"))
@@ -70,8 +70,8 @@ def list_query(query: str, service: Service) -> tuple[Filter, int, int]:
     if until is not None and since is None:
         since = until - service.list_window_ms
     status = given.get("status")
-    if status and status not in TaskStatus.__members__:
-        raise _wrong("status", f"status must be one of {', '.join(TaskStatus.__members__)}; got {status!r:.40}.")
+    if status and status not in [*TaskStatus]:
+        raise _wrong("status", f"status must be one of {', '.join(TaskStatus)}; got {status!r:.40}.")
     wanted = Filter(since, until, given.get("task_id") or None, given.get("model_name") or None, status or None)
     return wanted, page, page_size
 

@@ -296,6 +296,7 @@ async def test_tasks_are_filtered(client: httpx.AsyncClient) -> None:
     assert await found(model="wan2.6-t2v") == [good]
     assert await found(task_id=bad) == [bad]
     assert await found(task_id=bad, status="SUCCEEDED") == []
+    assert await found(status="POST-PROCESSING") == []
 
 
 async def test_tasks_belong_to_one_account(client: httpx.AsyncClient) -> None:

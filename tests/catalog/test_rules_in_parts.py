@@ -128,6 +128,11 @@ def test_box_is_four_whole_pixels_left_top_right_bottom(value: object, mistake: 
     assert Box().check(value) == mistake
 
 
+def test_a_box_takes_whole_numbers_however_they_are_written() -> None:
+    assert Box(ratios=("1:1",)).check([0.0, 10, 100.0, 110]) is None
+    assert Box().check([0, 10, 100.5, 110]) == "type"
+
+
 @pytest.mark.parametrize(
     ("box", "ratio"),
     [

@@ -15,6 +15,7 @@ from fakescope import Settings, create_app
 from fakescope.catalog import Catalog
 from fakescope.catalog.spec import ModelSpec
 from fakescope_contracts.strategies import smallest_body
+from fakescope_contracts.target import AsgiTarget, Request
 
 _HEADERS = {
     "Authorization": "Bearer sk-fake-test",
@@ -136,3 +137,39 @@ def where_shown() -> Callable[[ModelSpec, str], str]:
         return "submit" if spec.problems == "submit" or missing else "task"
 
     return where
+
+
+class _Client:
+    """The client of a reproducer, speaking to an application instead of an address."""
+
+    def __init__(self, app: Any) -> None:
+        self._target = AsgiTarget(app, abilities=())
+
+    def __enter__(self) -> _Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._target.close()
+
+    def request(
+        self, method: str, url: str, headers: Any = (), content: bytes = b"", json: Any = None
+    ) -> httpx.Response:
+        body = content if json is None else httpx.Request("POST", url, json=json).content
+        pairs = tuple(headers.items() if isinstance(headers, dict) else headers)
+        answer = self._target.send(Request(method, url.removeprefix("http://127.0.0.1:8900"), pairs, body), None)
+        request = httpx.Request(method, url)
+        return httpx.Response(answer.status, headers=answer.headers, content=answer.body, request=request)
+
+
+@pytest.fixture
+def run_reproducer(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Any], None]:
+    """Run the one test in a text that `as_pytest` made, against an application."""
+
+    def run(source: str, app: Any) -> None:
+        monkeypatch.setattr(httpx, "Client", lambda **_: _Client(app))
+        module: dict[str, Any] = {}
+        exec(compile(source, "reproducer.py", "exec"), module)
+        (test,) = [value for name, value in module.items() if name.startswith("test_")]
+        test()
+
+    return run

@@ -533,6 +533,17 @@ async def test_presence_refuses_what_is_missing_among_several(hasty: Any) -> Non
     )
 
 
+@pytest.mark.parametrize("value", [False, 0])
+async def test_presence_of_something_false_is_presence(hasty: Any, value: object) -> None:
+    body = {"base_image_url": "https://h/a.png", "ref_image_url": value}
+
+    answer = await hasty.submit(
+        path="/api/v1/services/aigc/background-generation/generation", model="wanx-background-generation-v2", input=body
+    )
+
+    assert answer.status_code == 200  # its type is wrong, which only the task sees
+
+
 async def test_a_rule_between_fields_says_how_it_is_known(amended_caller: Any) -> None:
     old = '{ kind = "one_of",'
     inferred = amended_caller("models/reference-to-video.toml", old, f'{old} basis = "inferred",', errors="early")
@@ -550,13 +561,23 @@ async def test_presence_fails_the_task_for_what_is_wrong(hasty: Any) -> None:
     assert (await hasty.output(task_id))["message"] == "Range of n should be [1, 4]"
 
 
-async def test_presence_of_both_tells_the_first_field(hasty: Any) -> None:
+async def test_presence_is_checked_before_any_value(hasty: Any) -> None:
     body = {"model": "wanx2.1-imageedit", "input": {"prompt": "A heron", "function": "fly"}}
 
-    task_id = await hasty.accepted(path="/api/v1/services/aigc/image2image/image-synthesis", **body)
+    answer = await hasty.submit(path="/api/v1/services/aigc/image2image/image-synthesis", **body)
 
-    # The picture is missing as well, but it comes after the function.
-    assert (await hasty.output(task_id))["message"].startswith("function must be in stylization_all,")
+    # The function is wrong as well, but only the task would see that.
+    assert answer.status_code == 400
+    assert answer.headers["x-fakescope-rule"] == "input.base_image_url:missing"
+
+
+async def test_presence_of_one_of_several_is_checked_before_any_value(hasty: Any) -> None:
+    body = {"model": "wanx-background-generation-v2", "input": {"base_image_url": 5}}
+
+    answer = await hasty.submit(path="/api/v1/services/aigc/background-generation/generation/", **body)
+
+    assert answer.status_code == 400
+    assert answer.headers["x-fakescope-rule"] == "input.ref_prompt:one_of"
 
 
 @pytest.mark.parametrize(

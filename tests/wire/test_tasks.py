@@ -324,6 +324,16 @@ async def test_list_filters_by_model_status_and_id(caller: Any, clock: Any) -> N
     assert await found(status="", unheard_of="x", api_key_id="1", region="cn-beijing") == [new, old]
 
 
+@pytest.mark.parametrize("status", ["PRE-PROCESSING", "POST-PROCESSING"])
+async def test_list_knows_a_status_as_the_wire_spells_it(caller: Any, status: str) -> None:
+    assert (await caller.list(status=status))["total"] == 0
+    assert (await caller.send("GET", f"/api/v1/tasks/?status={status.replace('-', '_')}")).status_code == 400
+
+
+async def test_list_takes_no_white_space_for_a_status(caller: Any) -> None:
+    assert (await caller.send("GET", "/api/v1/tasks/?status=%09")).status_code == 400
+
+
 async def test_list_window_is_in_utc_plus_8_and_includes_both_ends(caller: Any, clock: Any) -> None:
     task_id = await caller.accepted()  # at 2026-02-09 09:20:00.000 in UTC+8
     clock.advance(seconds=60)

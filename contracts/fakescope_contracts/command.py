@@ -1,0 +1,274 @@
+"""`fakescope contract`: run the contracts against a server or an application, and say what came of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from inspect import Parameter, signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fakescope.catalog import Catalog, load
+from fakescope.catalog.spec import BASES, ModelSpec
+from fakescope_contracts.drift import drift
+from fakescope_contracts.spending import Spending, allow, spending_options
+
+if TYPE_CHECKING:
+    from fakescope_contracts.registry import Contract
+    from fakescope_contracts.reports import Findings
+    from fakescope_contracts.runner import Trial, Verdict
+    from fakescope_contracts.target import Target
+
+__all__ = ["chosen_contracts", "chosen_models", "contract", "drift", "words"]
+
+_MOST_TOLD = 5  # models of one contract that are told by name
+
+
+def words(_context: click.Context | None, _param: click.Parameter | None, value: str | None) -> tuple[str, ...]:
+    """A list with commas."""
+    return tuple(filter(None, (word.strip() for word in (value or "").split(","))))
+
+
+@click.command("contract")
+@click.option("--url", metavar="URL", help="The server, such as http://127.0.0.1:8900.")
+@click.option("--app", metavar="MODULE:NAME", help="An ASGI application, or what makes one, to run in this process.")
+@click.option("--models", metavar="NAMES", callback=words, help="Only these models, with commas. [default: all]")
+@click.option(
+    "--max-examples",
+    metavar="N",
+    type=click.IntRange(1, 10_000_000),
+    default=100,
+    show_default=True,
+    help="For each contract; its models share them, at least one for each.",
+)
+@click.option("--seed", metavar="N", type=click.IntRange(0), help="Draw the same examples again. [default: a new one]")
+@click.option("--only", metavar="IDS", callback=words, help="Only contracts with these ids, or that begin so.")
+@click.option(
+    "--basis",
+    metavar="WORDS",
+    callback=words,
+    help=f"Only what is known in these ways: {', '.join(BASES)}. [default: all]",
+)
+@click.option("--can", metavar="WORDS", callback=words, help="What the target can do, if it does not say so itself.")
+@click.option("--key", metavar="KEY", envvar="CONTRACT_KEY_A", help="The key to send. [CONTRACT_KEY_A]")
+@click.option("--key-b", metavar="KEY", envvar="CONTRACT_KEY_B", help="That of a second account. [CONTRACT_KEY_B]")
+@spending_options
+@click.option("--report", metavar="KINDS", callback=words, help="Write files: junit, html, json, exchanges.")
+@click.option("--report-dir", metavar="DIR", default=".", type=click.Path(file_okay=False), help="Where they go.")
+@click.option("--list", "only_list", is_flag=True, help="Say which contracts there are, and end.")
+def contract(
+    url: str | None,
+    app: str | None,
+    models: tuple[str, ...],
+    max_examples: int,
+    seed: int | None,
+    only: tuple[str, ...],
+    basis: tuple[str, ...],
+    can: tuple[str, ...],
+    key: str | None,
+    key_b: str | None,
+    report: tuple[str, ...],
+    report_dir: str,
+    only_list: bool,
+    spending: Spending,
+) -> int:
+    """Check what a server of this API promises: ours, your own fake, anybody's.
+
+    \b
+    fakescope contract --url http://127.0.0.1:8900
+    fakescope contract --app myfake:app --models wan2.2-t2v-plus --basis seen,documented
+
+    Exit status: 0 all kept, 1 a promise is broken, 2 wrong use, 3 the target does not answer.
+    """
+    try:
+        # Deferred: the simulator itself is installed without Hypothesis.
+        from fakescope.ids import fresh_seed
+        from fakescope_contracts.registry import all_contracts
+        from fakescope_contracts.reports import REPORTS
+        from fakescope_contracts.runner import Plan, trials
+        from fakescope_contracts.target import ABILITIES, NoAnswerError
+    except ModuleNotFoundError as error:
+        raise OSError(f"{error.name} is missing: pip install 'fakescope[contracts]'") from None
+    contracts = chosen_contracts(all_contracts(), only)
+    _known("basis", basis, BASES)
+    _known("report", report, REPORTS)
+    _known("can", can, ABILITIES)
+    if only_list:
+        for one in contracts:
+            click.echo(f"{one.id:<28} {one.basis:<11} {one.promise}")
+        return 0
+    if sum(map(bool, (url, app, spending.region))) != 1:
+        raise click.UsageError("give --url http://…, --app module:name or --region of the vendor, one of them")
+    catalog = load()
+    specs = chosen_models(catalog, models)
+    plan = Plan(max_examples, fresh_seed() if seed is None else seed, basis or BASES)
+    keys = {name: given for name, given in (("a", key), ("b", key_b)) if given}
+    try:
+        target = _target(url, app, can, keys, catalog, spending)
+        try:
+            todo = trials(contracts, target, specs, plan)
+            allow(todo, target.region, spending)
+            return _run(todo, target, catalog, plan, url or "http://127.0.0.1:8900", report, Path(report_dir))
+        finally:
+            target.close()
+    except NoAnswerError as error:
+        raise ConnectionError(f"no answer: {error}") from None
+
+
+def chosen_contracts(contracts: Sequence[Contract], only: Sequence[str]) -> list[Contract]:
+    """Those with these ids, or whose ids begin so; all if none is named. Raises click.UsageError."""
+    for word in only:
+        if not any(one.id.startswith(word) for one in contracts):
+            raise click.UsageError(f"no contract is called {word!r:.80}; `fakescope contract --list` has them all")
+    return [one for one in contracts if not only or one.id.startswith(tuple(only))]
+
+
+def chosen_models(catalog: Catalog, names: Sequence[str]) -> list[ModelSpec]:
+    """The specs of these models, all if none is named. Raises click.UsageError."""
+    if not names:
+        return catalog.specs()
+    found = []
+    for name in names:
+        spec = catalog.find(name)
+        if spec is None:
+            raise click.UsageError(f"{name!r:.80} is not a known model; `fakescope models` lists them")
+        found.append(spec)
+    return found
+
+
+def _known(option: str, given: Sequence[str], allowed: Any) -> None:
+    for word in given:
+        if word not in allowed:
+            raise click.UsageError(f"--{option} {word!r:.80} is not one of {', '.join(allowed)}")
+
+
+def _target(
+    url: str | None, app: str | None, can: Sequence[str], keys: dict[str, str], catalog: Catalog, spending: Spending
+) -> Target:
+    from fakescope_contracts.target import AsgiTarget
+    from fakescope_contracts.vendor import gated, open_target
+
+    if app is None:
+        return open_target(url or "", catalog, os.environ, spending, abilities=can or None, keys=keys)
+    return gated(AsgiTarget(_application(app), name=app, abilities=can or None, keys=keys), catalog, spending)
+
+
+def _application(where: str) -> Any:
+    """The application at `module:name`; what takes no arguments makes one. The working directory is searched, too."""
+    module, _, name = where.partition(":")
+    sys.path.insert(0, "")
+    try:
+        found = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise click.UsageError(f"--app {where!r:.80} is not there: {error}") from None
+    needed = [
+        one for one in _parameters(found) if one.default is Parameter.empty and one.kind < Parameter.VAR_POSITIONAL
+    ]
+    return found if needed else found()
+
+
+def _parameters(app: Callable[..., Any]) -> Sequence[Parameter]:
+    try:
+        return list(signature(app).parameters.values())
+    except (TypeError, ValueError):
+        raise click.UsageError(f"--app names {app!r:.80}, which is no application") from None
+
+
+# -- telling
+
+
+def _run(
+    todo: Sequence[Trial], target: Target, catalog: Catalog, plan: Any, base: str, report: Sequence[str], folder: Path
+) -> int:
+    from fakescope_contracts.reports import REPORTS, Findings, summary
+    from fakescope_contracts.runner import run
+
+    click.echo(f"Contracts against {target.name}, region {target.region}, seed {plan.seed}")
+    click.echo(f"It can do this: {', '.join(sorted(target.abilities)) or 'nothing special'}")
+    progress = _Progress(len(todo))
+    verdicts: list[Verdict] = []
+    interrupted = False
+    try:
+        for verdict in run(todo, target, catalog, plan, progress.example):
+            if verdicts and verdicts[-1].trial.contract is not verdict.trial.contract:
+                _tell(Findings(target, base, plan.seed, verdicts), verdicts[-1].trial.contract, progress)
+            verdicts.append(verdict)
+            progress.done += 1
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        progress.clear()
+    findings = Findings(target, base, plan.seed, verdicts)
+    if verdicts:
+        _tell(findings, verdicts[-1].trial.contract, progress)
+    if (purse := getattr(target, "purse", None)) is not None:
+        click.echo(f"Money: {purse}")
+    click.echo(summary(findings) + (f"; interrupted, {len(todo) - len(verdicts)} not tried" if interrupted else ""))
+    folder.mkdir(parents=True, exist_ok=True)
+    for kind in report:
+        name, made = REPORTS[kind]
+        (folder / name).write_text(made(findings), "utf-8")
+        click.echo(f"{kind}: {folder / name}")
+    return 1 if interrupted or findings.counts()["broken"] or findings.counts()["error"] else 0
+
+
+class _Progress:
+    """One line on a terminal that says where the run is; nothing in a pipe."""
+
+    def __init__(self, trials: int) -> None:
+        self._trials, self.done, self._shown = trials, 0, ""
+        self._live = sys.stderr.isatty()
+
+    def example(self, trial: Trial, examples: int) -> None:
+        if self._live and examples % 10 == 0:
+            line = f"{self.done}/{self._trials}  {trial.contract.id} {trial.shown} {examples}/{trial.examples}"[:100]
+            self._write(line)
+
+    def clear(self) -> None:
+        if self._shown:
+            self._write("")
+
+    def _write(self, line: str) -> None:
+        sys.stderr.write(f"\r{line:<{len(self._shown)}}\r")
+        sys.stderr.flush()
+        self._shown = line
+
+
+def _tell(findings: Findings, contract: Contract, progress: _Progress) -> None:
+    """The verdict on one contract: in a line, or with what broke it, model by model."""
+    from fakescope_contracts.reports import case_of
+    from fakescope_contracts.reproduce import as_curl, as_pytest
+
+    progress.clear()
+    found = [one for one in findings.verdicts if one.trial.contract is contract]
+    outcomes = {one.outcome for one in found}
+    word = next(word for word in ("broken", "error", "kept", "skipped") if word in outcomes)
+    mark = word.upper() if word in ("broken", "error") else word
+    examples, seconds = sum(one.examples for one in found), sum(one.seconds for one in found)
+    models = ""
+    if contract.per == "model":
+        many = sum(one.outcome == word for one in found)
+        names = [one.trial.shown for one in found] if len(found) <= _MOST_TOLD else []
+        models = f"  {many} of {len(found)} models{': ' if names else ''}{', '.join(names)}"
+    click.echo(f"{mark:<8}{contract.id:<28}{contract.basis:<11}{examples:>6} examples {seconds:>6.1f} s{models}")
+    reasons: dict[str, int] = {}
+    for one in found:
+        if one.said and one.outcome in ("skipped", "kept"):
+            reasons[one.said] = reasons.get(one.said, 0) + 1
+    for said, count in reasons.items():
+        click.echo(f"        {f'{count} models: ' if contract.per == 'model' else ''}{said}")
+    bad = [one for one in found if one.outcome in ("broken", "error")]
+    if bad:
+        click.echo(f"        promised: {contract.promise}")
+    for one in bad[:_MOST_TOLD]:
+        click.echo(f"        {one.trial.shown or 'but'}: {one.said}")
+    if len(bad) > _MOST_TOLD:
+        click.echo(f"        and {len(bad) - _MOST_TOLD} models more; --report has them all")
+    shown = next((one for one in bad if one.broken is not None), None)
+    if shown is not None:
+        case = case_of(shown, findings)
+        click.echo(f"\n--- curl\n{as_curl(case)}\n--- pytest\n{as_pytest(case)}---\n")

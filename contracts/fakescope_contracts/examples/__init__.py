@@ -1,0 +1,1 @@
+"""Targets to try the contracts on."""

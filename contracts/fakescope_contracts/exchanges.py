@@ -1,0 +1,313 @@
+"""Contracts about single exchanges: envelopes, paths, methods, keys and bodies, whatever the model.
+
+Expected values are those of the vendor's documents and captures, as the catalogue's data has them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID
+
+from hypothesis import strategies as st
+
+from fakescope.catalog.spec import ModelSpec
+from fakescope_contracts.conversation import NO_TASK, Conversation, Reply
+from fakescope_contracts.registry import Draw, contract
+from fakescope_contracts.strategies import smallest_body
+
+TASKS = "/api/v1/tasks"
+
+_words = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=12)
+
+
+# -- what every answer is
+
+
+def _anything(talk: Conversation, spec: ModelSpec, draw: Draw) -> list[Reply]:
+    """Answers of all kinds: to submissions, queries, lists, cancellations, and to what is wrong in some way; to good
+    submissions only where these are free.
+    """
+    body, tasks, replies = smallest_body(spec), list[str](), list[Reply]()
+
+    def submit() -> Reply:
+        reply = talk.submit(spec, body)
+        tasks.append(str(reply.at("output.task_id") or NO_TASK))
+        return reply
+
+    def a_task() -> str:
+        if not tasks:
+            replies.append(submit())
+        return tasks[-1]
+
+    kinds: list[Callable[[], Reply]] = [
+        lambda: talk.poll(NO_TASK),
+        talk.list,
+        submit,
+        lambda: talk.poll(a_task()),
+        lambda: talk.cancel(a_task()),
+        lambda: talk.ended(a_task()),
+        lambda: talk.submit(spec, body | {"model": "no-such-model"}),
+        lambda: talk.submit(spec, {"model": spec.name}),
+        lambda: talk.submit(spec, b"{"),
+        lambda: talk.poll(NO_TASK, account=None),
+        lambda: talk.send("GET", spec.path),
+        lambda: talk.send("GET", "/api/v1/fakescope-nothing"),
+    ]
+    chosen = draw(st.lists(st.integers(0, len(kinds) - 1), min_size=1, max_size=6))
+    for n in chosen:
+        replies.append(kinds[n]())
+    return replies
+
+
+@contract("answers.json", "Every answer is one JSON object in UTF-8 and says so", basis="seen", costs=False)
+def answers_are_json(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
+    for reply in _anything(talk, spec, draw):
+        reply.hold(isinstance(reply.json(), dict), f"{reply.json()!r}", f"isinstance({reply.name}.json(), dict)")
+        kind = reply.headers.get("content-type", "")
+        claim = f'{reply.name}.headers.get("content-type", "application/json").startswith("application/json")'
+        unsaid = not kind and reply.status_code == 401  # seen: the gateway's own refusals say nothing
+        reply.hold(unsaid or kind.startswith("application/json"), f"Content-Type is {kind!r}", claim)
+
+
+@contract(
+    "answers.no-null",
+    "What has no value is left out of an answer: nothing is null, nothing is there twice",
+    basis="seen",
+    costs=False,
+)
+def answers_have_no_null(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
+    for reply in _objects(_anything(talk, spec, draw)):
+        for path, value in _leaves(reply.json()):
+            reply.hold(value is not None, f"{path} is null", f'"null" not in {reply.name}.text')
+        twice = _twice(reply.content)
+        claim = f"""len(re.findall(r'"{twice}"\\s*:', {reply.name}.text)) == 1"""
+        reply.hold(not twice, f"{twice} is there twice", claim)
+
+
+@contract(
+    "answers.request-id",
+    "Every answer has a request id of its own, a UUID; the header, if there, is the same",
+    basis="seen",
+    costs=False,
+)
+def answers_have_a_request_id(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
+    seen: dict[str, str] = {}
+    for reply in _objects(_anything(talk, spec, draw)):
+        given = reply.at("request_id")
+        reply.hold(_is_uuid(given), f"request_id is {given!r}", f"len({reply.where('request_id')} or '') == 36")
+        header = reply.headers.get("x-request-id", given)
+        claim = f'{reply.name}.headers.get("x-request-id", {reply.where("request_id")}) == {reply.where("request_id")}'
+        reply.hold(header == given, f"X-Request-Id is {header!r}, request_id {given!r}", claim)
+        other = seen.setdefault(given, reply.name)
+        claim = f'{reply.where("request_id")} != {other}.json().get("request_id")'
+        reply.hold(other == reply.name, f"{other} has the same request_id, {given!r}", claim)
+
+
+@contract(
+    "answers.refusals", "A refusal is code, message and request_id, flat, and nothing else", basis="seen", costs=False
+)
+def refusals_are_flat(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
+    for reply in _objects(_anything(talk, spec, draw)):
+        if reply.status_code < 400:
+            reply.lacks("code", "message")
+            continue
+        keys = sorted(reply.json())
+        claim = f'sorted({reply.name}.json()) == ["code", "message", "request_id"]'
+        reply.hold(keys == ["code", "message", "request_id"], f"its keys are {keys}", claim)
+        for key in ("code", "message"):
+            given = reply.at(key)
+            claim = f"isinstance({reply.where(key)}, str)"
+            reply.hold(isinstance(given, str) and bool(given), f"{key} is {given!r}", claim)
+
+
+@contract(
+    "answers.status",
+    "An answer is 200 or a refusal: never a redirect, never an error of the server",
+    basis="documented",
+    costs=False,
+)
+def answers_are_no_redirect(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
+    for reply in _anything(talk, spec, draw):
+        reply.has_status(200, 400, 401, 403, 404, 429)
+
+
+@contract(
+    "answers.headers",
+    "An accepted submission has its request id as a header, too; a query and a list say when they came and how long "
+    "they took, in milliseconds",
+    basis="seen",
+    applies=lambda spec: "it answers at once" if spec.mode == "sync" else "",
+)
+def answers_have_the_headers_that_were_seen(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
+    made = talk.submit(spec, smallest_body(spec))
+    task_id = talk.task_of(made)
+    claim = f'{made.name}.headers.get("x-request-id") == {made.where("request_id")}'
+    header = made.headers.get("x-request-id")
+    made.hold(header == made.at("request_id"), f"X-Request-Id is {header!r}", claim)
+    for reply in draw(st.permutations([talk.poll(task_id), talk.poll(NO_TASK), talk.list()])):
+        came, start, cost = (reply.headers.get(name, "") for name in _TIMES)
+        numbers = [int(text) if text.isascii() and text.isdecimal() else -1 for text in (came, start, cost)]
+        parts = ", ".join(f'int({reply.name}.headers.get("{name}", "-1"))' for name in _TIMES)
+        claim = f"(lambda came, start, cost: came > 10**12 and 0 <= cost == start - came)({parts})"
+        kept = numbers[0] > 10**12 and 0 <= numbers[2] == numbers[1] - numbers[0]
+        reply.hold(kept, f"{', '.join(_TIMES)} are {came!r}, {start!r}, {cost!r}", claim)
+
+
+_TIMES = ("req-arrive-time", "resp-start-time", "req-cost-time")
+
+
+# -- paths and methods
+
+
+@contract("paths.slash", "Each path is served with and without a final slash, and never redirects", basis="documented")
+def both_slash_forms_are_served(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
+    slash = draw(st.sampled_from(["/", ""]))
+    made = talk.submit(spec, smallest_body(spec), path=spec.path.rstrip("/") + slash).has_status(200)
+    talk.send("GET", f"{TASKS}{slash}").has_status(200)
+    task_id = talk.task_of(made) if spec.mode == "async" else NO_TASK
+    talk.send("GET", f"{TASKS}/{task_id}{slash}").has_status(200).has("output.task_id", task_id)
+    cancelled = talk.send("POST", f"{TASKS}/{task_id}/cancel{slash}").has_status(200, 400)
+    if cancelled.status_code == 400:
+        cancelled.is_refused("cancel_refused")
+
+
+@contract(
+    "paths.double-slash",
+    "A doubled slash, as a base address with a final slash makes it, does no harm",
+    basis="inferred",
+)
+def a_doubled_slash_does_no_harm(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
+    path = draw(st.sampled_from([f"{TASKS}/{NO_TASK}", TASKS]))
+    talk.send("GET", path.replace("/api/v1", "/api/v1/")).has_status(200)
+    made = talk.submit(spec, smallest_body(spec), path=spec.path.replace("/api/v1", "/api/v1/"))
+    made.has_status(200)
+
+
+@contract("paths.unknown", "A path that is not there is 404 NotFound", basis="documented", costs=False)
+def unknown_paths_are_not_found(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:  # noqa: ARG001
+    place = draw(st.sampled_from(["/api/v1/services/aigc/", "/api/v1/", "/api/v1/services/"]))
+    path = f"{place}fakescope-{draw(_words)}"
+    talk.send(draw(st.sampled_from(["POST", "GET"])), path).has_status(404).has("code", "NotFound")
+
+
+@contract("methods.wrong", "A wrong method is 400, not 405, with or without a key", basis="seen", costs=False)
+def a_wrong_method_is_refused(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
+    path, methods = draw(
+        st.sampled_from(
+            [
+                (spec.path, ("GET", "PUT", "DELETE", "PATCH")),
+                (TASKS, ("POST", "PUT", "DELETE", "PATCH")),
+                (f"{TASKS}/{NO_TASK}", ("POST", "PUT", "DELETE", "PATCH")),
+                (f"{TASKS}/{NO_TASK}/cancel", ("GET", "PUT", "DELETE", "PATCH")),
+            ]
+        )
+    )
+    method = draw(st.sampled_from(methods))
+    reply = talk.send(method, path, account=draw(st.sampled_from(["a", None])))
+    reply.is_refused("method_not_supported", method=method)
+
+
+# -- keys
+
+
+@contract(
+    "keys.missing",
+    "Without a key, or with something else in its place, everything is 401 InvalidApiKey",
+    basis="documented",
+    costs=False,
+)
+def without_a_key_nothing_goes(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
+    given = draw(st.sampled_from([None, "", "Bearer", "Basic YTpi"]))
+    headers = {} if given is None else {"Authorization": given}
+    _ask_anything(talk, spec, draw, headers).has_status(401).has("code", "InvalidApiKey")
+
+
+@contract(
+    "keys.wrong",
+    "With a wrong key everything is 401 InvalidApiKey, whatever else is wrong",
+    basis="seen",
+    needs={"invalid_key"},
+    costs=False,
+)
+def a_wrong_key_is_refused(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
+    _ask_anything(talk, spec, draw, {"Authorization": "Bearer sk-fake-invalid"}).is_refused("invalid_api_key")
+
+
+def _ask_anything(talk: Conversation, spec: ModelSpec, draw: Draw, headers: dict[str, str]) -> Reply:
+    """One request with these headers and no key of an account: also one that would be refused for other reasons."""
+    submit = {"Content-Type": "application/json", "X-DashScope-Async": "enable", **headers}
+    good = json.dumps(smallest_body(spec)).encode()
+    method, path, body = draw(
+        st.sampled_from(
+            [
+                ("GET", f"{TASKS}/{NO_TASK}", b""),
+                ("GET", TASKS, b""),
+                ("POST", f"{TASKS}/{NO_TASK}/cancel", b""),
+                ("POST", spec.path, good),
+                ("POST", spec.path, b"{"),
+                ("POST", spec.path, b'{"model": "no-such-model", "input": {}}'),
+            ]
+        )
+    )
+    return talk.send(method, path, body=body, headers=submit if method == "POST" else headers, account=None)
+
+
+@contract(
+    "keys.refused",
+    "Each test key is refused with the vendor's status and code",
+    basis="documented",
+    needs={"failures"},
+    costs=False,
+)
+def test_keys_are_refused(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
+    key = draw(st.sampled_from(talk.catalog.service.test_keys))
+    reply = talk.submit(
+        spec,
+        smallest_body(spec),
+        account=None,
+        headers={"Authorization": f"Bearer {key.key}{draw(st.sampled_from(['', '-x']))}"},
+    )
+    reply.is_refused(key.refusal)
+
+
+# -- what these have in common
+
+
+def _is_uuid(text: object) -> bool:
+    try:
+        return isinstance(text, str) and str(UUID(text)) == text
+    except ValueError:
+        return False
+
+
+def _objects(replies: list[Reply]) -> Iterator[Reply]:
+    """Those that are JSON objects: whether all are is a promise of its own."""
+    for reply in replies:
+        try:
+            found = json.loads(reply.content)
+        except ValueError:
+            continue
+        if isinstance(found, dict):
+            yield reply
+
+
+def _leaves(value: Any, path: str = "") -> list[tuple[str, Any]]:
+    if isinstance(value, dict):
+        return [leaf for key, one in value.items() for leaf in _leaves(one, f"{path}.{key}".strip("."))]
+    if isinstance(value, list):
+        return [leaf for n, one in enumerate(value) for leaf in _leaves(one, f"{path}.{n}")]
+    return [(path, value)]
+
+
+def _twice(content: bytes) -> str:
+    """A key that stands twice in one object."""
+    found: list[str] = []
+
+    def note(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found.extend({key for n, (key, _) in enumerate(pairs) if key in [k for k, _ in pairs[:n]]})
+        return dict(pairs)
+
+    json.loads(content, object_pairs_hook=note)
+    return "".join(found[:1])

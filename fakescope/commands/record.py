@@ -1,0 +1,263 @@
+"""`fakescope record`: a proxy that records, as a server or around a command."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import click
+
+from fakescope._version import __version__
+from fakescope.clock import SystemClock
+from fakescope.commands.environment import in_url, pointing_at
+from fakescope.errors import CassetteError, FakescopeError, SettingsError
+
+if TYPE_CHECKING:
+    from fakescope.recording.budget import Budget
+    from fakescope.recording.exchange import Cassette, Exchange
+
+__all__ = ["record"]
+
+KEY_VARIABLES = ("FAKESCOPE_UPSTREAM_API_KEY", "DASHSCOPE_API_KEY")
+_STAND_IN_KEY = "sk-fake-me"
+_CHECK_FAILED, _ENVIRONMENT = 1, 3
+
+
+@click.command("record")
+@click.option(
+    "--upstream", default="https://dashscope.aliyuncs.com", show_default=True, metavar="URL", help="Whom to ask."
+)
+@click.option("--cassette", "folder", required=True, metavar="DIR", help="Where the recording goes: one file per run.")
+@click.option(
+    "--budget", metavar="CNY", help="The most that submissions may cost. Required; 0 submits nothing billable."
+)
+@click.option("--name", metavar="NAME", help="The file's name, without .yaml. [default: date and time]")
+@click.option("--allow-unpriced", is_flag=True, help="Also send what has no known price, uncounted.")
+@click.option(
+    "--media",
+    type=click.Choice(["keep", "describe", "drop"]),
+    default="describe",
+    show_default=True,
+    help="Result files: keep or describe what is downloaded, for which links lead here; or leave links as they are.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--port", type=click.IntRange(0, 65_535), help="0: any. [default: 8901, or any with a command]")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def record(
+    upstream: str,
+    folder: str,
+    budget: str | None,
+    name: str | None,
+    allow_unpriced: bool,
+    media: Any,
+    host: str,
+    port: int | None,
+    command: tuple[str, ...],
+) -> int:
+    """Forward requests to the real service and record them: fakescope record --cassette DIR --budget CNY [-- CMD …].
+
+    With a command, runs it with the SDK's environment pointing here, saves, and ends with its exit status; without one,
+    serves until Ctrl-C. The key of the service is read from FAKESCOPE_UPSTREAM_API_KEY or DASHSCOPE_API_KEY, and from
+    nowhere else; the command is given a stand-in. Uploads go straight to the vendor's storage and are not seen.
+    """
+    # Deferred: `fakescope --help` needs no server, no HTTP client and no catalogue.
+    from fakescope.catalog import load
+    from fakescope.recording.budget import Budget, Prices, parse_budget
+    from fakescope.recording.proxy import Proxy, make_client
+    from fakescope.recording.reading import need_yaml
+    from fakescope.recording.tape import Tape
+    from fakescope.server import bind, serve
+
+    need_yaml()  # before any money is spent
+    if budget is None:
+        raise SettingsError("recording costs money: say how much it may cost with --budget CNY (0: nothing billable)")
+    purse = Budget(parse_budget(budget))
+    upstream = _checked_upstream(upstream)
+    key = _key(os.environ)
+    clock = SystemClock()
+    began = datetime.fromtimestamp(clock.read() / 1000, UTC)
+    path = _checked_path(Path(folder), name, began)
+    tape = Tape(clock, upstream)
+    prices = Prices(load(), urlsplit(upstream).hostname or "")
+    client = make_client()
+    app = Proxy(
+        upstream,
+        key,
+        client=client,
+        tape=tape,
+        prices=prices,
+        budget=purse,
+        allow_unpriced=allow_unpriced,
+        media=media,
+    )
+    if port is None:
+        port = 0 if command else 8901
+    try:
+        listener = bind(host, port)
+    except OSError as error:
+        return _fail(f"cannot listen on {in_url(host)}:{port}: {error.strerror}; choose another --port (0: any)")
+    port = listener.getsockname()[1]
+    child = _Child(command, host, port) if command else None
+    status = 0
+    try:
+        serve(app, listener, child.start if child else lambda: _say_ready(host, port, upstream, purse.limit))
+    finally:
+        # Whatever ended it: what was paid for is kept.
+        if child is not None:
+            status = child.status
+        if len(tape):
+            recording = tape.cassette(began.date().isoformat(), {"fakescope": __version__}, path.stem)
+            saved = _saved(recording, path, media)
+            status = status or saved
+        _say_spent(purse, app.uncounted)
+    return status
+
+
+def _key(environ: Mapping[str, str]) -> str:
+    for variable in KEY_VARIABLES:
+        if key := environ.get(variable, "").strip():
+            if not (key.isascii() and key.isprintable()) or " " in key:
+                raise SettingsError(f"{variable} is no key: it has characters that no header can carry")
+            return key
+    raise SettingsError(f"no key for the service: set {' or '.join(KEY_VARIABLES)} in the environment")
+
+
+def _checked_upstream(text: str) -> str:
+    """Scheme and host, no more: paths are the client's. The key is not sent to the vendor in the clear."""
+    wrong = f"--upstream is scheme and host, such as https://dashscope.aliyuncs.com; got {text!r:.80}"
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise SettingsError(wrong) from None
+    if parts.username or parts.password:
+        raise SettingsError("--upstream takes no user and password: the key is read from the environment")
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+        raise SettingsError(wrong)
+    from fakescope.recording.tape import is_vendors
+
+    if parts.scheme == "http" and is_vendors(parts.hostname):
+        raise SettingsError(f"the key would travel unencrypted: use https://{parts.hostname}")
+    return f"{parts.scheme}://{in_url(parts.hostname)}{'' if port is None else f':{port}'}"
+
+
+def _checked_path(folder: Path, name: str | None, began: datetime) -> Path:
+    """Where the recording goes. Found out before money is spent: the folder can be made, and no file is in the way."""
+    from fakescope.recording.secrets import find_in_name
+
+    if name is not None and not re.fullmatch(r"[\w][\w.-]{0,80}", name):
+        raise SettingsError(f"--name is letters, digits and ._- only; got {name!r:.80}")
+    if name is not None and find_in_name(name):
+        raise SettingsError("--name looks like a secret, and would not be saved")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"--cassette {folder} is no folder that can be made: {error.strerror}") from None
+    if not os.access(folder, os.W_OK):
+        raise SettingsError(f"--cassette {folder} cannot be written to")
+    stem = (name or f"{began:recorded-%Y%m%d-%H%M%S}").removesuffix(".yaml")
+    path, n = folder / f"{stem}.yaml", 1
+    while path.exists():
+        if name is not None:
+            raise SettingsError(f"{path} is there already: choose another --name, or remove it")
+        path, n = folder / f"{stem}-{n}.yaml", n + 1
+    return path
+
+
+def _say_ready(host: str, port: int, upstream: str, limit: Decimal) -> None:
+    if host not in ("127.0.0.1", "::1", "localhost"):
+        print(f"fakescope: whoever reaches {in_url(host)}:{port} spends from this budget", file=sys.stderr)
+    print(f"fakescope ready on http://{in_url(host)}:{port}/api/v1", flush=True)
+    print(
+        f"  forwards to {upstream} with the environment's key, spends at most {limit} CNY; Ctrl-C ends and saves",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _saved(recording: Cassette, path: Path, media: Any) -> int:
+    """Save it, without what still looks like a secret: the rest was paid for. The exit status."""
+    from fakescope.recording.files import save
+
+    status = 0
+    try:
+        try:
+            save(recording, path, media=media)
+        except CassetteError as error:
+            kept = tuple(exchange for exchange in recording.exchanges if _may_be_saved(recording, exchange, media))
+            if not kept:
+                raise
+            _fail(
+                f"{len(recording.exchanges) - len(kept)} of {len(recording.exchanges)} exchanges are left out: {error}"
+            )
+            recording, status = recording._replace(exchanges=kept), _CHECK_FAILED
+            save(recording, path, media=media)
+    except (FakescopeError, OSError) as error:
+        _fail(f"nothing is saved: {error}")
+        return _CHECK_FAILED
+    print(f"fakescope: {len(recording.exchanges)} exchanges ({recording.provenance.basis}): {path}", file=sys.stderr)
+    return status
+
+
+def _may_be_saved(recording: Cassette, exchange: Exchange, media: Any) -> bool:
+    from fakescope.recording.files import save
+
+    with TemporaryDirectory() as folder:
+        try:
+            save(recording._replace(exchanges=(exchange,)), Path(folder) / "one.yaml", media=media)
+        except CassetteError:
+            return False
+    return True
+
+
+def _say_spent(purse: Budget, uncounted: int) -> None:
+    more = f", and {uncounted} submissions without a known price" if uncounted else ""
+    print(f"fakescope: at most {purse.reserved} of {purse.limit} CNY were spent{more}", file=sys.stderr)
+
+
+def _fail(message: str) -> int:
+    print(f"fakescope: {message}", file=sys.stderr)
+    return _ENVIRONMENT
+
+
+class _Child:
+    """The command, run while the server runs; when it ends, the server does. Its status is ours.
+
+    Ctrl-C reaches it by way of the terminal, and may take its time: we serve on until it has ended. SIGTERM is handed
+    on.
+    """
+
+    def __init__(self, command: tuple[str, ...], host: str, port: int) -> None:
+        self._command = command
+        self._environ = {name: value for name, value in os.environ.items() if name not in KEY_VARIABLES}
+        self._environ |= pointing_at(host, port, _STAND_IN_KEY, os.environ)
+        self.status = 0
+
+    def start(self) -> None:
+        end: Callable[..., object] = signal.getsignal(signal.SIGTERM)  # type: ignore[assignment]  # the server's own
+        try:
+            process = subprocess.Popen(self._command, env=self._environ)
+        except OSError as error:
+            self.status = _fail(f"cannot run {self._command[0]!r:.100}: {error.strerror}")
+            end(signal.SIGTERM, None)
+            return
+        signal.signal(signal.SIGINT, lambda *_: None)
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+
+        def wait() -> None:
+            status = process.wait()
+            self.status = status if status >= 0 else 128 - status  # as a shell says it
+            end(signal.SIGTERM, None)
+
+        threading.Thread(target=wait, daemon=True).start()

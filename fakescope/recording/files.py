@@ -1,0 +1,250 @@
+"""Cassettes as files: the YAML of VCR.py, and beside it what VCR.py passes over: where it is from, and when what was.
+
+    fakescope: {format: 1, basis: seen, recorded: 2026-11-20, client: …, versions: {…}}
+    interactions:
+    - at_ms: 0
+      request: {method: …, uri: …, headers: …, body: …}
+      response: {status: …, headers: …, body: {string: …}}
+    version: 1
+
+Files are read without trust (`fakescope.recording.reading`), and written only as `fakescope.recording.redaction` leaves
+them and if `fakescope.recording.secrets` finds nothing in any byte.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, get_args
+
+from fakescope.errors import CassetteError
+from fakescope.recording import secrets
+from fakescope.recording.document import BASES, FORMAT, Row, is_address, refuse_duplicates, rows
+from fakescope.recording.exchange import Cassette, Exchange, Headers, Provenance
+from fakescope.recording.media import STAND_IN, Policy, extension, media_of
+from fakescope.recording.reading import leads_out, need_yaml
+from fakescope.recording.redaction import redact, redact_text
+
+__all__ = ["CassetteError", "load", "load_folder", "save"]
+
+
+# -- reading
+
+
+def load(path: Path | str) -> Cassette:
+    """The recording in a file, whether fakescope or VCR.py wrote it. Raises CassetteError: one line, file and place.
+
+    Where a file of VCR.py does not say when its exchanges were, the vendor's own time headers do, else `Date`, else
+    they are a second apart. Bodies come without content encoding; a result file that was not kept comes as a small
+    stand-in, marked by the header `X-Fakescope-Stand-In`.
+    """
+    path = Path(path)
+    provenance, found = rows(path)
+    if provenance.basis == "unknown" and not provenance.recorded:
+        stamps = [stamp for row in found if (stamp := _stamp(row.exchange.response.headers)) is not None]
+        day = datetime.fromtimestamp(min(stamps) / 1000, UTC).date().isoformat() if stamps else ""
+        provenance = provenance._replace(recorded=day)
+    exchanges = sorted(_timed(found), key=lambda exchange: exchange.at_ms)
+    return Cassette(provenance, tuple(exchanges), path.stem)
+
+
+def load_folder(folder: Path | str) -> tuple[Cassette, ...]:
+    """All recordings (*.yaml, *.yml) in a folder and below it, in the order of their paths; names are relative."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise CassetteError(f"{folder}: no such folder")
+    loaded = []
+    for path in sorted(p for kind in ("*.yaml", "*.yml") for p in folder.rglob(kind)):
+        if leads_out(path, folder):
+            raise CassetteError(f"{path}: a link that leads out of {folder}; put the file itself there")
+        if path.is_dir():
+            continue
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        loaded.append(load(path)._replace(name=name))
+    return tuple(loaded)
+
+
+def _timed(found: list[Row]) -> Iterable[Exchange]:
+    """The exchanges with their times: as the file says, as the answers say, or a second apart."""
+    if not found or all(row.timed for row in found):
+        return [row.exchange for row in found]
+    stamps = [_stamp(row.exchange.response.headers) for row in found]
+    known = [stamp for stamp in stamps if stamp is not None]
+    if len(known) == len(found):
+        first = min(known)
+        return [row.exchange._replace(at_ms=stamp - first) for row, stamp in zip(found, known, strict=True)]
+    return [row.exchange._replace(at_ms=1000 * n) for n, row in enumerate(found)]
+
+
+def _stamp(headers: Headers) -> int | None:
+    """When an answer was given, in milliseconds: by the vendor's gateway, or by its `Date`."""
+    said = {name.lower(): value for name, value in headers}
+    if re.fullmatch(r"[0-9]{12,14}", said.get("req-arrive-time", ""), re.ASCII):
+        return int(said["req-arrive-time"])
+    try:
+        return int(parsedate_to_datetime(said["date"]).timestamp() * 1000)
+    except (KeyError, ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+# -- writing
+
+
+def save(cassette: Cassette, path: Path | str, *, media: Policy = "describe") -> None:
+    """Redact the recording, look through every byte that is to be written, and write the file at once or not at all.
+
+    `media` says what becomes of result files: kept beside the cassette by their hash, described and replaced by a
+    stand-in, or dropped. Raises CassetteError if something still looks like a secret, or cannot be written.
+    """
+    path = Path(path)
+    if media not in get_args(Policy):
+        raise CassetteError(f"media is {media!r}; allowed: {', '.join(get_args(Policy))}")
+    _refuse_unwritable(cassette, path)
+    ordered = sorted(cassette.exchanges, key=lambda exchange: exchange.at_ms)
+    redacted = redact(ordered, f"{path.absolute().parent.name}/{path.stem}")
+    refuse_duplicates(((exchange, 0) for exchange in redacted), str(path))
+    files: dict[str, bytes] = {}
+    document = {
+        "fakescope": _said(cassette.provenance),
+        "interactions": [_interaction(exchange, path, media, files) for exchange in redacted],
+        "version": 1,
+    }
+    content = _yaml(document)
+    _refuse_secrets(path, content, files)
+    folder = path.parent / f"{path.stem}.media"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for name, body in files.items():
+            folder.mkdir(exist_ok=True)
+            _write(path.parent / name, body)
+        _write(path, content)
+        _remove_stale(folder, {Path(name).name for name in files})
+    except OSError as error:
+        raise CassetteError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def _refuse_unwritable(cassette: Cassette, path: Path) -> None:
+    if cassette.provenance.basis not in BASES:
+        raise CassetteError(f"{path}: basis is {cassette.provenance.basis!r:.40}; allowed: {', '.join(BASES)}")
+    for n, (request, response, at_ms) in enumerate(cassette.exchanges, 1):
+        if not re.fullmatch(r"[A-Za-z]{1,20}", request.method, re.ASCII):
+            raise CassetteError(f"{path}: exchange {n} has a method that is no word")
+        if not is_address(request.url):
+            raise CassetteError(f"{path}: exchange {n} has an address that does not begin with http:// or https://")
+        if not 100 <= response.status <= 599 or not 0 <= at_ms < 10**12:
+            raise CassetteError(f"{path}: exchange {n} has a status outside 100 to 599, or a time before it began")
+
+
+def _said(provenance: Provenance) -> dict[str, Any]:
+    said: dict[str, Any] = {"format": FORMAT, "basis": provenance.basis, "recorded": redact_text(provenance.recorded)}
+    if provenance.client:
+        said["client"] = redact_text(provenance.client)
+    if provenance.versions:
+        said["versions"] = {redact_text(name): redact_text(version) for name, version in provenance.versions.items()}
+    return said
+
+
+def _interaction(exchange: Exchange, path: Path, policy: Policy, files: dict[str, bytes]) -> dict[str, Any]:
+    request, response, at_ms = exchange
+    said: dict[str, Any] = {"at_ms": at_ms}
+    found = media_of(response)
+    body = response.body
+    if found is not None:
+        about: dict[str, Any] = {"type": found.kind, "bytes": found.size, "sha256": found.sha256}
+        if policy == "keep" and found.content is not None:
+            about["file"] = f"{path.stem}.media/{found.sha256}.{extension(found.kind)}"
+            files[about["file"]] = found.content
+        elif policy == "drop" or found.dropped:
+            about["dropped"] = 1
+        said["media"] = about
+        body = f"fakescope: {found.size} bytes of {found.kind} that are not in this file".encode()
+    headers = [(name, value) for name, value in response.headers if name.lower() != STAND_IN.lower()]
+    said["request"] = {
+        "method": request.method,
+        "uri": request.url,
+        "headers": _grouped(request.headers),
+        "body": request.body.decode() or None,
+    }
+    said["response"] = {
+        "status": {"code": response.status, "message": _phrase(response.status)},
+        "headers": _grouped(headers),
+        "body": {"string": body.decode()},
+    }
+    return said
+
+
+def _grouped(headers: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = {}
+    spelled: dict[str, str] = {}
+    for name, value in headers:
+        grouped.setdefault(spelled.setdefault(name.lower(), name), []).append(value)
+    return grouped
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def _yaml(document: dict[str, Any]) -> bytes:
+    yaml = need_yaml()
+
+    class Dumper(yaml.SafeDumper):  # type: ignore[misc, name-defined]
+        """Not the one in C: that cannot show an emoji, and would write the whole body in escapes for one."""
+
+        def ignore_aliases(self, _data: Any) -> bool:
+            return True
+
+    def text(dumper: Any, value: str) -> Any:
+        style = "|" if "\n" in value else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Dumper.add_representer(str, text)
+    dumped: str = yaml.dump(document, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=1_000_000)
+    return dumped.encode()
+
+
+def _refuse_secrets(path: Path, content: bytes, files: dict[str, bytes]) -> None:
+    for finding in secrets.find_in_name(path.name):
+        raise CassetteError(f"{path.parent}: not saved: {finding.what}. {finding.fix}")
+    for finding in secrets.find(content):
+        n = len(re.findall(rb"^- at_ms:", b"\n".join(content.split(b"\n")[: finding.line]), re.MULTILINE))
+        where = f"interaction {n}" if n else "its provenance"
+        raise CassetteError(
+            f"{path}: not saved: {where} still has what looks like {finding.what} ({finding.kind}) after redaction; "
+            "take it out of what you record"
+        )
+    for body in files.values():
+        for finding in secrets.find_in_media(body):
+            raise CassetteError(f"{path}: not saved: it looks like there is {finding.what}. {finding.fix}")
+
+
+def _write(path: Path, content: bytes) -> None:
+    """All of it or nothing: another name first, then renamed."""
+    beside = path.with_name(f".{path.name[:100]}.{os.getpid()}.new")
+    try:
+        beside.write_bytes(content)
+        beside.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        raise
+
+
+def _remove_stale(folder: Path, kept: set[str]) -> None:
+    """Files of an earlier version of the cassette: what was in them may be why it is written again."""
+    if folder.is_symlink() or not folder.is_dir():
+        return
+    for file in folder.iterdir():
+        if file.name not in kept and re.fullmatch(r"[0-9a-f]{64}\.[a-z0-9]{1,4}", file.name):
+            file.unlink()
+    with contextlib.suppress(OSError):  # not empty
+        folder.rmdir()

@@ -1,0 +1,40 @@
+"""Uploads as browsers and SDKs send them: multipart/form-data, taken apart and put together again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+__all__ = ["rewrite_form"]
+
+_BOUNDARY = "fakescope"
+_MOST_FIELDS = 200
+
+
+def rewrite_form(
+    body: bytes, content_type: str, rewrite: Callable[[str, str | None, bytes], tuple[str, str]]
+) -> tuple[str, bytes] | None:
+    """Content type and body with each field as `rewrite(name, file_name, content)` gives it; None if it is no form.
+
+    What else fields say of themselves is left out, and the boundary is always the same.
+    """
+    boundary = re.search(r'boundary="?([^";\s]{1,200})', content_type)
+    if boundary is None:
+        return None
+    parts = (b"\r\n" + body).split(b"\r\n--" + boundary[1].encode("latin-1", "replace"))
+    if len(parts) < 3 or len(parts) > _MOST_FIELDS or not parts[-1].startswith(b"--"):
+        return None
+    fields = []
+    for part in parts[1:-1]:
+        head, gap, content = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
+        said = head.decode("utf-8", "replace")
+        name = re.search(r'\bname="([A-Za-z0-9_.-]{1,64})"', said)
+        if not gap or name is None:
+            return None
+        file_name = re.search(r'filename="([^"\r\n]*)"', said)
+        shown, text = rewrite(name[1], file_name[1] if file_name else None, content)
+        as_file = f'; filename="{shown}"' if file_name else ""
+        head_line = f'Content-Disposition: form-data; name="{name[1]}"{as_file}'
+        fields.append(f"--{_BOUNDARY}\r\n{head_line}\r\n\r\n{text}\r\n")
+    whole = "".join(fields) + f"--{_BOUNDARY}--\r\n"
+    return f"multipart/form-data; boundary={_BOUNDARY}", whole.encode()
