@@ -146,7 +146,7 @@ class Core:
         region, environment = options.get("region", ""), os.environ.get("DASHSCOPE_HTTP_BASE_URL", "")
         if not self._key:
             raise ValueError("no API key: give api_key, or set DASHSCOPE_API_KEY")
-        if not (self._key.isascii() and self._key.isprintable() and " " not in self._key):
+        if not (self._key.isascii() and self._key.isprintable() and self._key == self._key.strip()):
             raise ValueError("the API key holds characters that no key has")
         if region and region not in REGIONS:
             raise ValueError(f"region {region!r} is not one of {', '.join(REGIONS)}")
