@@ -149,7 +149,8 @@ class Submitting(Files):
         """Tasks of this model that nobody here knows, since the instant `before` of our clock, by the server's."""
         ask = partial(self._page, {"page_no": "1", "page_size": "1", "model_name": model}, patience)
         _, answer = await self._patiently("looking for a task", ask, "list", patience)
-        listed = self.list(model=model, since=server_time(answer, self._clock() - before + _SKEW_S), patience=patience)
+        since = server_time(answer, self._clock() - before + _SKEW_S, VENDOR_ZONE)
+        listed = self.list(model=model, since=since, patience=patience)
         return [task async for task in listed if task.id not in self._known]
 
     async def list(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 from fakescope_client.errors import TransportError, kind_of
-from fakescope_client.model import VENDOR_ZONE
 
 NOTHING: Mapping[str, str] = {}
 
@@ -52,11 +51,11 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def server_time(answer: Answer, ago_s: float) -> datetime:
-    """So long before the server answered: by its own header in milliseconds (seen in captures), or by `Date`."""
+def server_time(answer: Answer, ago_s: float, zone: tzinfo) -> datetime:
+    """So long before the server answered, in this zone: by its own header in milliseconds (seen in captures), or by `Date`."""
     try:
         stamp, date = answer.headers.get("resp-start-time"), answer.headers.get("date", "")
         at = datetime.fromtimestamp(int(stamp) / 1000, UTC) if stamp else parsedate_to_datetime(date)
-        return at.astimezone(VENDOR_ZONE) - timedelta(seconds=ago_s)
+        return at.astimezone(zone) - timedelta(seconds=ago_s)
     except (TypeError, ValueError, ArithmeticError, OSError):
         raise TransportError("the answer does not say what time it is") from None
