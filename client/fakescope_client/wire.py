@@ -52,7 +52,7 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
 
 
 def server_time(answer: Answer, ago_s: float, zone: tzinfo) -> datetime:
-    """So long before the server answered, in this zone: by its own header (milliseconds, seen in captures), or `Date`."""
+    """So long before the server answered, in this zone: by its own header (in ms, seen in captures), or by `Date`."""
     try:
         stamp, date = answer.headers.get("resp-start-time"), answer.headers.get("date", "")
         at = datetime.fromtimestamp(int(stamp) / 1000, UTC) if stamp else parsedate_to_datetime(date)
