@@ -23,11 +23,7 @@ from fakescope_client.errors import DashScopeError, TaskTimeoutError, TransportE
 from fakescope_client.model import Task
 
 _FLAGS: dict[str, dict[str, Any]] = {
-    "-i/--input": {
-        "action": "append",
-        "metavar": "KEY=VALUE",
-        "help": "a field of input: text, JSON, or @FILE; repeats",
-    },
+    "-i/--input": {"action": "append", "metavar": "KEY=VALUE", "help": "input: text, JSON, or @FILE; repeats"},
     "-p/--parameter": {"action": "append", "metavar": "KEY=VALUE", "help": "a parameter: text or JSON; repeats"},
     "--path": {"default": "", "help": "the endpoint after /services/, for models that are not known"},
     "--on-ambiguous": {"choices": ["adopt", "raise", "resubmit"], "help": "when a submission is lost (default: adopt)"},

@@ -14,7 +14,7 @@ from math import inf
 from random import Random
 from threading import Lock
 from time import monotonic
-from typing import Any, Literal, TypedDict, TypeVar, Unpack
+from typing import Any, Literal, TypedDict, TypeVar, Unpack, get_args
 from urllib.parse import urlsplit
 
 import httpx
@@ -26,7 +26,7 @@ from fakescope_client.wire import NOTHING, Answer, read
 log = logging.getLogger("fakescope_client")
 T = TypeVar("T")
 Attempt = Callable[[], Awaitable[T]]
-Sink = Callable[[int, Mapping[str, str]], Callable[[bytes], object] | None]
+Sink = Callable[[int, Mapping[str, str]], Callable[[bytes], object] | None] | None
 """Given status and headers: what takes the body, piece by piece; None if it is to be read like any other."""
 
 REGIONS = {
@@ -123,6 +123,14 @@ class RunOptions(SubmitOptions, WaitOptions, total=False):
     """See `submit` and `wait`."""
 
 
+def check(options: Mapping[str, Any], kind: type) -> None:
+    """Refuse what nobody here would look at: a misspelt option must not be one that is left out."""
+    if unknown := [name for name in options if name not in kind.__annotations__]:
+        raise TypeError(f"there is no option {', '.join(unknown)}; there are {', '.join(kind.__annotations__)}")
+    if (policy := options.get("on_ambiguous")) not in (None, *get_args(OnAmbiguous)):
+        raise ValueError(f"on_ambiguous {policy!r} is not one of {', '.join(get_args(OnAmbiguous))}")
+
+
 class Core:
     """A client's settings, and what all verbs share."""
 
@@ -133,11 +141,12 @@ class Core:
     _sleep: Callable[[float], Awaitable[object]]
 
     def __init__(self, api_key: str | None = None, **options: Unpack[Options]) -> None:
+        check(options, Options)
         self._key = os.environ.get("DASHSCOPE_API_KEY", "") if api_key is None else api_key
         region, environment = options.get("region", ""), os.environ.get("DASHSCOPE_HTTP_BASE_URL", "")
         if not self._key:
             raise ValueError("no API key: give api_key, or set DASHSCOPE_API_KEY")
-        if not (self._key.isascii() and self._key.isprintable()):
+        if not (self._key.isascii() and self._key.isprintable() and self._key == self._key.strip()):
             raise ValueError("the API key holds characters that no key has")
         if region and region not in REGIONS:
             raise ValueError(f"region {region!r} is not one of {', '.join(REGIONS)}")
@@ -159,22 +168,23 @@ class Core:
         if seconds > 0:
             await self._sleep(seconds)
 
-    async def _exchange(
-        self, method: str, url: str, within_s: float = 30.0, sink: Sink | None = None, follows: bool = True, **sent: Any
-    ) -> Answer:
-        """One request and its answer, whole within `within_s` but for a sink's. Raises TransportError."""
+    async def _exchange(self, method: str, url: str, within_s: float = 30.0, sink: Sink = None, **sent: Any) -> Answer:
+        """One request and its answer, whole within `within_s`. Raises TransportError.
+
+        With a sink it is a download: as long as it may be, and redirects are followed.
+        """
         timeout = httpx.Timeout(within_s, connect=min(10.0, within_s))
         request, until = self._http.build_request(method, url, timeout=timeout, **sent), self._clock() + within_s
-        response, headers, parts = None, dict[str, str](), list[bytes]()
+        response, headers, body = None, dict[str, str](), bytearray()
         try:
-            response = await self._send(request, stream=True, follow_redirects=follows)
+            response = await self._send(request, stream=True, follow_redirects=sink is not None)
             headers = dict(response.headers.items())
             take = sink and sink(response.status_code, headers)
             async for chunk in self._chunks(response):
-                (take or parts.append)(chunk)
-                if not take and self._clock() > until:
-                    raise httpx.ReadTimeout("the answer came too slowly")
-            return Answer(response.status_code, headers, b"".join(parts))
+                (take or body.extend)(chunk)
+                if not take and (self._clock() > until or len(body) > 50_000_000):
+                    raise httpx.ReadTimeout("the answer came too slowly, or was endless")
+            return Answer(response.status_code, headers, bytes(body))
         except _FAILURES as error:  # httpx says nothing of some, and its errors hold the request, and so the key
             text = f"{type(error).__name__}: {error}".removesuffix(": ").replace(self._key, "***")
             about = {"http_status": response.status_code if response else 0, "unsent": isinstance(error, _UNSENT)}
@@ -186,7 +196,7 @@ class Core:
     async def _call(self, method: str, path: str, **rest: Any) -> Answer:
         """One exchange with the vendor, as the owner of the key."""
         headers = {**self._headers, **rest.pop("headers", NOTHING)}
-        return await self._exchange(method, f"{self._base}/{path}", follows=False, headers=headers, **rest)
+        return await self._exchange(method, f"{self._base}/{path}", headers=headers, **rest)
 
     def _read(self, answer: Answer) -> dict[str, Any]:
         return read(answer, self._key)

@@ -23,6 +23,8 @@ File = os.PathLike[str] | bytes
 """What is replaced by an address wherever it stands in an `input`; a string there is sent as it is."""
 Media = str | File
 """An address (`https:`, `oss:`, `data:`), a path of this machine, or the bytes of a file."""
+Progress = Callable[[int, int | None], object]
+"""Is called with the bytes so far and the bytes in all, None while unknown."""
 
 INLINE_BYTES = 1_000_000
 """Pictures up to this size go as `data:`. Some models take bodies of 6 MiB only (seen in logs), so several must fit."""
@@ -58,11 +60,8 @@ def as_media(given: Media) -> Media:
 
 def media_type(file: File) -> str:
     """By the first bytes, else by the name."""
-    if isinstance(file, bytes):
-        head, name = file[:16], ""
-    else:
-        with open(file, "rb") as opened:
-            head, name = opened.read(16), os.fspath(file)
+    with BytesIO(file) if isinstance(file, bytes) else open(file, "rb") as opened:
+        head, name = opened.read(16), "" if isinstance(file, bytes) else os.fspath(file)
     from mimetypes import guess_type  # deferred: reads tables of the system
 
     known = (kind for magic, at, kind in _MAGIC if head[at:].startswith(magic))
@@ -72,7 +71,7 @@ def media_type(file: File) -> str:
 class Part:
     """A download under way: a hidden file beside the target, named after the link, so that the next try goes on."""
 
-    def __init__(self, link: str, target: Path, progress: Callable[[int, int | None], object] | None) -> None:
+    def __init__(self, link: str, target: Path, progress: Progress | None) -> None:
         self._progress, self.target = progress, target
         self.path = target.with_name(f".{target.name}.{crc32(link.partition('?')[0].encode()):08x}.part")
         self.size = self.path.stat().st_size if self.path.exists() else 0
@@ -139,7 +138,7 @@ class Files(Core):
         name = f"{crc32(file):08x}{ending}" if isinstance(file, bytes) else Path(file).name
 
         async def attempt() -> str:
-            policy = await self._patiently("the credential of an upload", partial(self._credential, model))
+            policy = await self._credential(model)
             form = {field: policy[given] for field, given in _FORM.items()}
             key = f"{policy['upload_dir']}/{name}"
             form |= {"key": key, "success_action_status": "200", "x-oss-content-type": kind}
@@ -164,11 +163,7 @@ class Files(Core):
         return policy
 
     async def download(
-        self,
-        source: Task | str,
-        to: str | os.PathLike[str],
-        *,
-        on_progress: Callable[[int, int | None], object] | None = None,
+        self, source: Task | str, to: str | os.PathLike[str], *, on_progress: Progress | None = None
     ) -> list[Path]:
         """Fetch every result of a task, or one link, and return the files, in order.
 
@@ -178,7 +173,7 @@ class Files(Core):
         to fetch, InvalidParameterError if a link has expired (after 24 hours), TransportError, OSError.
         """
         links = source.results if isinstance(source, Task) else (source,)
-        stem = source.id if isinstance(source, Task) else ""
+        stem = Path(source.id).name if isinstance(source, Task) else ""
         if not links:
             raise ValueError(f"task {stem} has no results to download")
         into_folder = len(links) > 1 or Path(to).is_dir() or os.fspath(to).endswith(("/", os.sep))

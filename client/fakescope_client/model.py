@@ -73,8 +73,8 @@ class Task:
     scheduled_at: datetime | None = None
     ended_at: datetime | None = None
     results: tuple[str, ...] = ()
-    usage: Usage = field(default=Usage(None, None, "", None, {}), repr=False)
-    raw: dict[str, Any] = field(default_factory=dict, repr=False)
+    usage: Usage = field(default=Usage(None, None, "", None, {}), repr=False, hash=False)
+    raw: dict[str, Any] = field(default_factory=dict, repr=False, hash=False)
 
     @classmethod
     def parse(cls, body: dict[str, Any], model: str = "") -> Task:
@@ -135,16 +135,18 @@ class Task:
         return cls.parse(kept["answer"], _text(kept, "model"))
 
 
-def links_in(value: object, key: str = "") -> tuple[str, ...]:
+def links_in(value: object) -> tuple[str, ...]:
     """Every result link: `video_url`, `results[].url`, `render_urls[]`, `choices[].message.content[].image` and kin."""
-    if isinstance(value, str):
-        is_link = key.endswith(("url", "urls")) or key in ("image", "video", "audio")
-        return (value,) if is_link and value.startswith(("http://", "https://")) else ()
-    if isinstance(value, dict):
-        return tuple(link for name, part in value.items() for link in links_in(part, str(name)))
-    if isinstance(value, list):
-        return tuple(link for part in value for link in links_in(part, key))
-    return ()
+    found, left = list[str](), [("", value)]
+    while left:  # no recursion: a body may be as deep as it likes
+        key, part = left.pop()
+        if isinstance(part, dict):
+            left += reversed(part.items())
+        elif isinstance(part, list):
+            left += [(key, each) for each in reversed(part)]
+        elif isinstance(part, str) and part.startswith(("http://", "https://")):
+            found += [part] if key.endswith(("url", "urls")) or key in ("image", "video", "audio") else []
+    return tuple(found)
 
 
 def _instant(value: object) -> datetime | None:

@@ -10,18 +10,18 @@ import json
 import re
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from itertools import count
 from math import inf
 from typing import Any, Unpack
 
-from fakescope_client.core import Fields, OnAmbiguous, Options, SubmitOptions, Trouble, log
+from fakescope_client.core import Fields, OnAmbiguous, Options, SubmitOptions, Trouble, check, log
 from fakescope_client.errors import AmbiguousSubmissionError, DashScopeError, TransportError
 from fakescope_client.files import Files
 from fakescope_client.model import VENDOR_ZONE, Task
 from fakescope_client.routes import task_path
-from fakescope_client.wire import NOTHING, Answer, server_ms
+from fakescope_client.wire import NOTHING, Answer, server_time
 
 _HOLD_S = 0.01  # how often somebody looks who is the next to submit, and so on
 _LOOKS_S = (0.5, 2.0, 5.0)  # a request whose answer was lost may still be under way: look again
@@ -71,6 +71,7 @@ class Submitting(Files):
         Raises ValueError if the model answers at once, AmbiguousSubmissionError, and whatever the vendor refuses with.
         Ctrl-C and cancellation carry `task_id` if the task was found, and a note in any case.
         """
+        check(options, SubmitOptions)
         path, policy = options.get("path") or task_path(model), options.get("on_ambiguous") or self._on_ambiguous
         if not path:
             raise ValueError(f"{model} answers at once: use detect()")
@@ -79,8 +80,8 @@ class Submitting(Files):
         trouble, me = Trouble(self, f"submitting to {model}", options.get("patience", inf)), object()
         queue, losses = self._queues.setdefault(model, []), 0
         while True:
-            queue.append(me)
             try:
+                queue.append(me)
                 while ahead := queue.index(me):
                     await self._pause(_HOLD_S * ahead)
                 task = await self._settled(send, model, policy if losses < _SENDS - 1 else "adopt")
@@ -101,17 +102,16 @@ class Submitting(Files):
             try:
                 task = Task.parse(self._read(await send()), model)
                 if not task.id:
-                    raise TransportError(f"a submission was answered without task: {task.raw!s:.200}", http_status=200)
+                    raise TransportError(f"no task in the answer: {', '.join(task.raw):.200}", http_status=200)
                 self._account_for(task.id)
                 return task
             except TransportError as error:
                 if error.unsent:
                     raise
                 return await self._find(model, before, error, policy)
-        except (DashScopeError, GeneratorExit):
-            raise
         except BaseException as stop:
-            await self._note_submission(stop, model, before)
+            if not isinstance(stop, DashScopeError | GeneratorExit):
+                await self._note_submission(stop, model, before, policy)
             raise
 
     async def _find(
@@ -137,7 +137,7 @@ class Submitting(Files):
             log.warning("submitting to %s: found its task %s", model, ours[0].id)
             return ours[0]
         self._given_up[model] = self._clock()
-        if policy == "resubmit" and is_certain and not found:
+        if policy == "resubmit" and is_certain and not found and not is_hasty:
             return None
         if found:
             said = f"may be one of {len(found)}: {', '.join(task.id for task in found)}"
@@ -147,9 +147,9 @@ class Submitting(Files):
 
     async def _candidates(self, model: str, before: float, patience: float) -> list[Task]:
         """Tasks of this model that nobody here knows, since the instant `before` of our clock, by the server's."""
-        ask = partial(self._page, {"page_no": "1", "page_size": "1", "model_name": model})
+        ask = partial(self._page, {"page_no": "1", "page_size": "1", "model_name": model}, patience)
         _, answer = await self._patiently("looking for a task", ask, "list", patience)
-        since = datetime.fromtimestamp(server_ms(answer) / 1000 - (self._clock() - before) - _SKEW_S, UTC)
+        since = server_time(answer, self._clock() - before + _SKEW_S, VENDOR_ZONE)
         listed = self.list(model=model, since=since, patience=patience)
         return [task async for task in listed if task.id not in self._known]
 
@@ -162,32 +162,32 @@ class Submitting(Files):
         """
         start = since.astimezone(VENDOR_ZONE).strftime("%Y%m%d%H%M%S") if since else ""
         query = {"page_size": "50", "start_time": start, "model_name": model, "status": status}
-        shown: set[str] = set()  # a task that comes in meanwhile moves others to the next page
+        shown = {""}  # a task that comes in meanwhile moves others to the next page
         for page_no in count(1):
             params = {"page_no": str(page_no)} | {name: value for name, value in query.items() if value}
-            body, _ = await self._patiently("the list of tasks", partial(self._page, params), "list", patience)
+            body, _ = await self._patiently("the task list", partial(self._page, params, patience), "list", patience)
             for task in (Task.parse(row) for row in body["data"] if isinstance(row, dict)):
-                if task.id not in shown and task.submitted_at and task.submitted_at >= (since or task.submitted_at):
+                if task.id not in shown and not (since and task.submitted_at and task.submitted_at < since):
                     shown.add(task.id)
                     yield task
             pages = body.get("total_page")
             if not body["data"] or not isinstance(pages, int) or page_no >= pages:
                 return
 
-    async def _page(self, params: Mapping[str, str]) -> tuple[dict[str, Any], Answer]:
+    async def _page(self, params: Mapping[str, str], patience: float) -> tuple[dict[str, Any], Answer]:
         """No list is not an empty one: somebody may submit again because of it."""
-        answer = await self._call("GET", "tasks", params=params)
+        answer = await self._call("GET", "tasks", params=params, within_s=min(30.0, max(5.0, patience)))
         body = self._read(answer)
         if not isinstance(body.get("data"), list):
-            raise TransportError(f"the list of tasks is something else: {body!s:.200}", http_status=200)
+            raise TransportError(f"the list of tasks is something else: {', '.join(body):.200}", http_status=200)
         return body, answer
 
-    async def _note_submission(self, stop: BaseException, model: str, before: float) -> None:
+    async def _note_submission(self, stop: BaseException, model: str, before: float, policy: OnAmbiguous) -> None:
         """Look once, quickly, for the task of a submission that was interrupted, and say in `stop` what was found."""
         try:
-            task = await self._find(model, before, TransportError("interrupted"), "adopt", is_hasty=True)
-        except DashScopeError as error:
-            stop.add_note(error.message)
+            task = await self._find(model, before, TransportError("interrupted"), policy, is_hasty=True)
+        except Exception as error:
+            stop.add_note(str(error))
         except BaseException as again:  # twice Ctrl-C
             self._given_up[model] = self._clock()
             again.add_note(f"a submission to {model} was under way; list() may show its task")

@@ -14,7 +14,7 @@ from math import inf
 from typing import Any, Unpack
 from urllib.parse import quote
 
-from fakescope_client.core import Fields, RunOptions, Trouble, WaitOptions
+from fakescope_client.core import Fields, RunOptions, Trouble, WaitOptions, check
 from fakescope_client.errors import DashScopeError, TaskTimeoutError, ThrottledError, TransportError
 from fakescope_client.files import Media, as_media
 from fakescope_client.model import Task, TaskStatus
@@ -50,8 +50,7 @@ class Verbs(Submitting):
 
     async def fetch(self, task: Task | str) -> Task:
         """The task as it stands, whatever its status. Raises DashScopeError if no answer is to be had."""
-        task_id, model = _named(task)
-        return await self._patiently(f"task {task_id}", partial(self._poll, task_id, model), "query")
+        return await self._patiently("a query", partial(self._poll, *_named(task)), "query")
 
     async def wait(self, task: Task | str, **options: Unpack[WaitOptions]) -> Task:
         """Poll until the task has SUCCEEDED, and return it: at once, every 3 s for 30 s, then up to every 15 s.
@@ -74,11 +73,11 @@ class Verbs(Submitting):
         All are polled in turn, whoever is due longest first, together at most 20 times a second. Raises
         TaskTimeoutError for those that are left.
         """
+        check(options, WaitOptions)
         began, timeout, on_poll = self._clock(), options.get("timeout", TIMEOUT_S), options.get("on_poll")
         deadline, trouble = began + (inf if timeout is None else timeout), Trouble(self, "polling")
         left = {_named(task)[0]: task for task in tasks}
         due = [(began, n, *_named(task)) for n, task in enumerate(left.values())]
-        task_id = ""
         try:
             while due:
                 at, n, task_id, model = heappop(due)
@@ -100,18 +99,14 @@ class Verbs(Submitting):
                         continue
                     at = self._clock() + self._rhythm.poll(self._clock() - began)
                 heappush(due, (at, n, task_id, model))
-                if self._clock() >= deadline:
+                if not self._clock() < deadline:  # NaN is no time, too
                     known = tuple(task for task in left.values() if isinstance(task, Task))
                     said = f"not ended within {timeout:g} s; what goes on can be waited for again"
                     raise TaskTimeoutError(said, task_id=", ".join(left), tasks=known)
-        except DashScopeError as error:
-            error.task_id = error.task_id or task_id
-            raise
-        except GeneratorExit:
-            raise
         except BaseException as stop:
-            note(stop, *left)
-            await self._interrupted(stop, options)
+            if not isinstance(stop, DashScopeError | GeneratorExit):
+                note(stop, *left)
+                await self._interrupted(stop, options)
             raise
 
     async def cancel(self, task: Task | str) -> bool:
@@ -182,7 +177,8 @@ class Verbs(Submitting):
     ) -> Task:
         """A picture from one or several and an instruction: `n`, `size`; for wanx2.1-imageedit `function` as well."""
         pictures = [as_media(image) for image in (images if isinstance(images, list | tuple) else [images])]
-        fields = {"base_image_url": pictures[0]} if "imageedit" in model else {"images": pictures}
+        is_single = "imageedit" in model and len(pictures) == 1
+        fields = {"base_image_url": pictures[0]} if is_single else {"images": pictures}
         return await self._make(model, {"prompt": prompt, "function": more.pop("function", None), **fields}, more)
 
     async def _make(self, model: str, fields: dict[str, Any], more: dict[str, Any]) -> Task:
@@ -199,10 +195,14 @@ class Verbs(Submitting):
         return await start(model, fields, parameters, **options)
 
     async def _poll(self, task_id: str, model: str, within_s: float = 30.0) -> Task:
-        body = self._read(await self._call("GET", f"tasks/{quote(task_id, safe='')}", within_s=within_s))
-        task = Task.parse(body, model)
-        if task.id != task_id or not task.status:
-            raise TransportError(f"a query was answered with something else: {body!s:.200}", http_status=200)
+        try:
+            body = self._read(await self._call("GET", f"tasks/{quote(task_id, safe='')}", within_s=within_s))
+            task = Task.parse(body, model)
+            if task.id != task_id or not task.status:
+                raise TransportError(f"another task, or none, in the answer: {', '.join(body):.200}", http_status=200)
+        except DashScopeError as error:
+            error.task_id = task_id
+            raise
         self._account_for(task_id)
         return task
 
@@ -216,12 +216,16 @@ class Verbs(Submitting):
         """If that is wanted: one quick attempt to cancel the tasks that an interruption names."""
         if isinstance(stop, Exception | GeneratorExit) or not options.get("cancel_on_interrupt"):
             return
+        within_s = 5.0
         for task_id in (task_ids := vars(stop).get("task_ids", ())):
             try:
-                await self._cancel(task_id, 5.0)
+                await self._turn("cancel")
+                await self._cancel(task_id, within_s)
                 stop.add_note(f"Task {task_id} was canceled.")
             except DashScopeError as error:
                 stop.add_note(f"Task {task_id} was not canceled: {error}")
+                # A server that is gone holds nobody up for long, however many the tasks.
+                within_s /= 2 if isinstance(error, TransportError) else 1
             except BaseException as again:  # twice Ctrl-C
                 note(again, *task_ids)
                 raise

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
-from fakescope_client.errors import DashScopeError, TransportError, kind_of
+from fakescope_client.errors import TransportError, kind_of
 
 NOTHING: Mapping[str, str] = {}
 
@@ -24,16 +25,16 @@ def read(answer: Answer, secret: str) -> dict[str, Any]:
     """The JSON object of a good answer. Raises DashScopeError for any other, with `secret` blotted out of its text."""
     try:
         body = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     whole = body if isinstance(body, dict) else {}
     code, message = str(whole.get("code") or ""), str(whole.get("message") or "")
     if answer.status == 200 and isinstance(body, dict) and not code:
         return body
-    kind: type[DashScopeError] = TransportError
-    if answer.status != 200 or code:
-        kind = kind_of(400 if answer.status == 200 else answer.status, code, message)
-    message = (message or f"not a JSON object with words that we know: {answer.body[:60]!r}").replace(secret, "***")
+    # With a 200, a code is a refusal, and a body that is no object the trouble of a gateway.
+    kind = kind_of(answer.status if answer.status != 200 else 400 if code else 502, code, message)
+    text = answer.body.replace(secret.encode(), b"***")[:60]
+    message = message.replace(secret, "***") or f"not a JSON object with words that we know: {text!r}"
     request_id, pause = whole.get("request_id") or answer.headers.get("x-request-id"), _retry_after_s(answer.headers)
     about = {"code": code, "http_status": answer.status, "request_id": str(request_id or "")}
     raise kind(message, retry_after_s=pause, **about)
@@ -46,14 +47,15 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
         if given.isdecimal():
             return float(given)
         return (parsedate_to_datetime(given) - parsedate_to_datetime(headers["date"])).total_seconds()
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, ArithmeticError):
         return None
 
 
-def server_ms(answer: Answer) -> int:
-    """When the server answered, epoch milliseconds: by its own header (seen in captures), or by `Date`."""
+def server_time(answer: Answer, ago_s: float, zone: tzinfo) -> datetime:
+    """So long before the server answered, in this zone: by its own header (in ms, seen in captures), or by `Date`."""
     try:
-        stamp = answer.headers.get("resp-start-time")
-        return int(stamp) if stamp else round(parsedate_to_datetime(answer.headers["date"]).timestamp() * 1000)
-    except (KeyError, TypeError, ValueError):
+        stamp, date = answer.headers.get("resp-start-time"), answer.headers.get("date", "")
+        at = datetime.fromtimestamp(int(stamp) / 1000, UTC) if stamp else parsedate_to_datetime(date)
+        return at.astimezone(zone) - timedelta(seconds=ago_s)
+    except (TypeError, ValueError, ArithmeticError, OSError):
         raise TransportError("the answer does not say what time it is") from None

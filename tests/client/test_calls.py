@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from fakescope_client import InvalidParameterError
+
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 FRAME = "https://example.com/frame.png"
 MESSAGE = {"messages": [{"role": "user", "content": [{"text": "a cat"}]}]}
@@ -181,6 +183,12 @@ def test_number_that_is_none_never_leaves(world: Any) -> None:
 def test_model_that_answers_at_once_is_not_submitted(world: Any) -> None:
     with pytest.raises(ValueError, match="use detect"):
         world.client().submit("emo-detect-v1", {"image_url": FRAME})
+
+
+def test_picture_too_many_is_not_left_out_in_silence(world: Any) -> None:
+    two = ["https://example.com/1.png", "https://example.com/2.png"]
+    with pytest.raises(InvalidParameterError):
+        world.client().edit_image(two, "p", model="wanx2.1-imageedit", function="description_edit", wait=False)
 
 
 def test_shortcut_passes_unknown_keywords_as_parameters(world: Any) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,23 @@ def test_upload_that_is_refused_is_not_repeated(uploads: Any) -> None:
         uploads.client().upload(PNG, "wan2.6-i2v")
 
     assert caught.value.code == "EntityTooLarge"
+
+
+def test_upload_that_is_led_elsewhere_is_not_done(uploads: Any) -> None:
+    led = [lambda *_: httpx.Response(302, headers={"location": "http://portal.test/"})] * 99
+    uploads.wire.faults |= {"form": led, "download": [uploads.status(200, "Please log in")] * 99}
+
+    with pytest.raises(TransportError):
+        uploads.client().upload(PNG, "wan2.6-i2v")
+
+
+def test_upload_is_given_up_when_patience_ends(uploads: Any, faults: dict[str, Any]) -> None:
+    uploads.wire.faults["policy"] = [faults["502"]] * 999
+
+    with pytest.raises(TransportError):
+        uploads.client().upload(PNG, "wan2.6-i2v")
+
+    assert 200 < uploads.time.seconds <= 300
 
 
 def test_credential_that_lacks_something_is_said_to(uploads: Any) -> None:
@@ -402,6 +420,14 @@ def test_name_in_a_link_cannot_lead_out_of_the_folder(world: Any, tmp_path: Path
     (path,) = world.client().download("http://files.test/a/..%2F..%2Fetc%2Fpasswd", tmp_path)
 
     assert path == tmp_path / "passwd"
+
+
+def test_id_of_a_task_cannot_lead_out_of_the_folder(world: Any, film: Task, tmp_path: Path) -> None:
+    (tmp_path / "films").mkdir()
+
+    (path,) = world.client().download(replace(film, id="../../film"), tmp_path / "films")
+
+    assert path == tmp_path / "films" / "film.mp4"
 
 
 def test_task_without_results_has_nothing_to_download(world: Any, tmp_path: Path) -> None:

@@ -155,6 +155,73 @@ def test_list_that_does_not_say_the_time_settles_nothing(world: Any, faults: dic
         world.client().submit("wan2.6-t2v", FILM)
 
 
+def altered(change: Callable[[dict[str, Any]], object], **headers: str) -> Callable[..., httpx.Response]:
+    """A list with other rows, or other headers."""
+
+    def answer(wire: Any, _request: Any, answered: Callable[[], httpx.Response]) -> httpx.Response:
+        body = answered().json()
+        for row in body["data"]:
+            change(row)
+        stamp = {"resp-start-time": str(wire.time.read())}
+        return httpx.Response(200, json=body, headers=headers or stamp)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"resp-start-time": "9" * 20},
+        {"resp-start-time": "9" * 400},
+        {"resp-start-time": "253402300799999"},
+        {"date": "Wed, 21 Oct 2026 07:28:00 +99999999999999999999"},
+        {"date": "Fri, 31 Dec 9999 23:59:59 GMT"},
+    ],
+)
+def test_list_of_an_impossible_time_settles_nothing(
+    world: Any, faults: dict[str, Any], headers: dict[str, str]
+) -> None:
+    timeless = [altered(dict, **headers)] * 99
+    world.wire.faults = {"submit": [faults["dropped after it arrived"]], "list": timeless}
+
+    with pytest.raises(AmbiguousSubmissionError, match="what time it is"):
+        world.client().submit("wan2.6-t2v", FILM)
+
+
+def test_row_without_a_time_may_be_the_task_that_is_looked_for(world: Any, faults: dict[str, Any]) -> None:
+    timeless = [altered(lambda row: row.pop("gmt_create"))] * 9
+    world.wire.faults = {"submit": [faults["dropped after it arrived"]], "list": [None, *timeless]}
+
+    assert [world.client(on_ambiguous="resubmit").submit("wan2.6-t2v", FILM).id] == world.task_ids()
+
+
+def test_row_without_an_id_is_no_task(world: Any, faults: dict[str, Any]) -> None:
+    nameless = [altered(lambda row: row.pop("task_id"))] * 9
+    world.wire.faults = {"submit": [faults["dropped after it arrived"]], "list": [None, *nameless]}
+
+    with pytest.raises(AmbiguousSubmissionError, match="not listed"):
+        world.client().submit("wan2.6-t2v", FILM)
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "message"),
+    [
+        ({"on_ambigous": "raise"}, TypeError, "no option on_ambigous; there are path, on_ambiguous"),
+        ({"on_ambiguous": "never"}, ValueError, "'never' is not one of adopt, raise, resubmit"),
+    ],
+)
+def test_option_that_is_none_is_refused_before_anything_is_paid(
+    world: Any, options: dict[str, Any], kind: type[Exception], message: str
+) -> None:
+    for verb in ("submit", "run"):
+        with pytest.raises(kind, match=message):
+            getattr(world.client(), verb)("wan2.6-t2v", FILM, **options)
+    with pytest.raises(kind):
+        world.client(**options)
+
+    assert world.wire.exchanges == []
+
+
 def test_clock_of_this_machine_does_not_matter(world: Any, faults: dict[str, Any]) -> None:
     world.ask("PUT", "/_fakescope/clock", b'{"action":"advance","seconds":86400000}')
 
@@ -256,6 +323,53 @@ def test_task_of_a_submission_that_was_interrupted_twice_is_not_taken_for_the_ne
 
     with pytest.raises(AmbiguousSubmissionError):
         client.submit("wan2.6-t2v", FILM)
+
+
+def interrupted(*_: object) -> httpx.Response:
+    raise KeyboardInterrupt
+
+
+def test_interrupt_under_policy_raise_neither_adopts_nor_cancels_what_may_be_of_others(world: Any) -> None:
+    other = submit_unseen(world)
+    world.wire.faults["submit"] = [interrupted]
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        world.client().run("wan2.6-t2v", FILM, on_ambiguous="raise", cancel_on_interrupt=True)
+
+    assert "task_id" not in vars(caught.value)
+    assert other in caught.value.__notes__[0]
+    assert [task["status"] for task in world.tasks()] == ["PENDING"]
+
+
+def test_interrupt_under_policy_resubmit_is_not_answered_by_another_submission(world: Any) -> None:
+    world.wire.faults["submit"] = [interrupted]
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        world.client(on_ambiguous="resubmit").submit("wan2.6-t2v", FILM)
+
+    assert "not listed" in caught.value.__notes__[0]
+    assert world.wire.count("submit") == 1
+
+
+def test_interrupt_waits_five_seconds_for_a_list_that_hangs(world: Any, faults: dict[str, Any]) -> None:
+    world.wire.faults = {"submit": [interrupted], "list": [faults["answered too late"]] * 9}
+
+    with pytest.raises(KeyboardInterrupt):
+        world.client().submit("wan2.6-t2v", FILM)
+
+    assert world.time.seconds == 5
+
+
+def test_failure_of_the_search_does_not_take_the_place_of_the_interrupt(world: Any) -> None:
+    def closed(*_: object) -> httpx.Response:
+        raise RuntimeError("the client has been closed")
+
+    world.wire.faults = {"submit": [interrupted], "list": [closed]}
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        world.client().submit("wan2.6-t2v", FILM)
+
+    assert caught.value.__notes__ == ["the client has been closed"]
 
 
 @pytest.mark.anyio

@@ -126,6 +126,25 @@ def test_text_that_is_no_task_is_refused(text: str) -> None:
         Task.from_json(text)
 
 
+def test_task_can_be_a_member_of_a_set() -> None:
+    task = Task.parse({"output": {"task_id": "t", "task_status": "RUNNING"}, "usage": {"SR": 720}})
+
+    assert {task, Task.from_json(task.to_json())} == {task}
+
+
+def test_links_are_found_in_order_at_any_depth() -> None:
+    output: Any = {
+        "results": [{"url": "https://f/1"}, {"url": "https://f/2"}],
+        "video_url": "https://f/3",
+        "x": "https:",
+    }
+    deep: Any = {"url": "https://f/4"}
+    for _ in range(5_000):
+        deep = [deep]
+
+    assert Task.parse({"output": output | {"deep": deep}}).results == tuple(f"https://f/{n}" for n in (1, 2, 3, 4))
+
+
 def test_task_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         Task.parse(POLLED).status = TaskStatus.FAILED  # type: ignore[misc]
@@ -249,6 +268,29 @@ def test_key_is_in_no_text(world: Any, faults: dict[str, Any], caplog: pytest.Lo
     assert caught.value.__cause__ is caught.value.__context__ is None  # httpx' errors hold the request with its key
 
 
+@pytest.mark.parametrize("phase", ["submit", "poll", "list"])
+def test_key_that_a_server_echoes_is_in_no_text(world: Any, phase: str, caplog: pytest.LogCaptureFixture) -> None:
+    def echo(_wire: Any, request: httpx.Request, _answered: Any) -> httpx.Response:
+        return httpx.Response(200, json={"headers": dict(request.headers)})
+
+    world.wire.faults[phase] = [echo] * 99
+    client = world.client(KEY)
+
+    with pytest.raises(DashScopeError) as caught:
+        next(client.list()) if phase == "list" else client.run("wan2.6-t2v", {"prompt": "a cat"})
+
+    assert KEY not in str(caught.value) + caplog.text
+
+
+def test_key_is_blotted_out_before_a_text_is_cut(world: Any) -> None:
+    world.wire.faults["poll"] = [lambda *_: httpx.Response(401, text=f"{'x' * 50} {KEY}")]
+
+    with pytest.raises(DashScopeError) as caught:
+        world.client(KEY).fetch("some-task")
+
+    assert KEY[:5] not in str(caught.value)
+
+
 # -- settings
 
 
@@ -275,6 +317,7 @@ def test_regions_have_the_addresses_of_the_catalogue(catalog: Any) -> None:
         ({"api_key": ""}, "no API key: give api_key, or set DASHSCOPE_API_KEY"),
         ({"api_key": "sk-clé"}, "API key"),
         ({"api_key": "sk-a\n"}, "API key"),
+        ({"api_key": "sk-a "}, "API key"),
         ({"region": "mars"}, "'mars' is not one of beijing, singapore"),
         ({"base_url": "dashscope.aliyuncs.com"}, "must begin with https://"),
     ],

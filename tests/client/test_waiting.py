@@ -361,3 +361,80 @@ def test_network_that_is_gone_does_not_end_a_wait_before_patience_does(world: An
     world.wire.faults["poll"] = [gone] * 12
 
     assert world.client(patience=600).wait(task).status == "SUCCEEDED"
+
+
+def test_misspelt_option_of_a_wait_is_refused(world: Any) -> None:
+    with pytest.raises(TypeError, match="no option timout; there are timeout"):
+        world.client().wait("some-task", timout=5)
+
+
+def test_time_that_is_not_a_number_is_over_at_once(world: Any) -> None:
+    client = world.client()
+
+    with pytest.raises(TaskTimeoutError):
+        client.wait(client.submit("wan2.6-t2v", STUCK), timeout=math.nan)
+
+
+@pytest.mark.parametrize("body", ["[" * 100_000, '{"output":' + "[" * 600 + "]" * 600 + "}"], ids=["endless", "deep"])
+def test_answer_that_is_too_deep_is_borne(world: Any, body: str) -> None:
+    client = world.client()
+    task = client.submit("wan2.6-t2v", FILM)
+    world.wire.faults["poll"] = [world.status(200, body)]
+
+    assert client.wait(task).status == "SUCCEEDED"
+
+
+def test_answer_that_does_not_end_is_not_read_to_its_end(world: Any) -> None:
+    class Endless(httpx.SyncByteStream):
+        megabytes = 0
+
+        def __iter__(self) -> Any:
+            while self.megabytes < 200:
+                self.megabytes += 1
+                yield bytes(1_000_000)
+
+    stream = Endless()
+    world.wire.faults["poll"] = [lambda *_: httpx.Response(200, stream=stream)]
+
+    with pytest.raises(DashScopeError, match="endless"):
+        world.client(patience=0).fetch("some-task")
+
+    assert stream.megabytes < 60
+
+
+def test_error_of_a_query_names_its_task(world: Any, faults: dict[str, Any]) -> None:
+    world.wire.faults["poll"] = [faults["502"]]
+
+    with pytest.raises(DashScopeError) as caught:
+        world.client(patience=0).fetch("some-task")
+
+    assert caught.value.task_id == "some-task"
+
+
+def interrupt_of_many(world: Any, count: int) -> KeyboardInterrupt:
+    def interrupt(_: Task) -> None:
+        raise KeyboardInterrupt
+
+    client = world.client()
+    tasks = [client.submit("wan2.6-t2v", STUCK) for _ in range(count)]
+    with pytest.raises(KeyboardInterrupt) as caught:
+        list(client.wait_many(tasks, on_poll=interrupt, cancel_on_interrupt=True))
+    return caught.value
+
+
+def test_many_tasks_are_canceled_at_the_vendors_pace(make_world: Callable[..., Any]) -> None:
+    world = make_world(limits=True)
+
+    stop = interrupt_of_many(world, 45)
+
+    assert [note for note in stop.__notes__ if "Throttling" in note] == []
+    assert world.wire.count("cancel") == 45
+
+
+def test_interrupt_of_many_does_not_wait_for_a_server_that_hangs(world: Any, faults: dict[str, Any]) -> None:
+    world.wire.faults["cancel"] = [faults["answered too late"]] * 99
+
+    stop = interrupt_of_many(world, 45)
+
+    assert world.time.seconds < 15
+    assert len([note for note in stop.__notes__ if "was not canceled" in note]) == 45
