@@ -23,10 +23,9 @@ from fakescope_client.model import VENDOR_ZONE, Task
 from fakescope_client.routes import task_path
 from fakescope_client.wire import NOTHING, Answer, server_time
 
-_HOLD_S = 0.01  # how often somebody looks who is the next to submit, and so on
-_LOOKS_S = (0.5, 2.0, 5.0)  # a request whose answer was lost may still be under way: look again
-_SKEW_S = 2.0  # `Date` has whole seconds, and the vendor more than one machine
-_SENDS = 3
+# How often somebody looks who is the next to submit; when to look for a lost one, which may still be under way; how far
+# the vendor's clocks may be apart, whose `Date` has whole seconds; how often a lost one is sent.
+_HOLD_S, _LOOKS_S, _SKEW_S, _SENDS = 0.01, (0.5, 2.0, 5.0), 2.0, 3
 _NAMES_OSS = r'(?<!\\)"oss://'  # patterns are compiled on use: the import is to be quick
 
 
@@ -77,13 +76,16 @@ class Submitting(Files):
             raise ValueError(f"{model} answers at once: use detect()")
         given, headers = {"input": input, "parameters": parameters or {}}, {"X-DashScope-Async": "enable"}
         send = await self._service(model, path, given, headers=headers, within_s=60.0)
-        trouble, me = Trouble(self, f"submitting to {model}", options.get("patience", inf)), object()
+        patience, me = options.get("patience", inf), object()
+        trouble, deadline = Trouble(self, f"submitting to {model}", patience), self._clock() + patience
         queue, losses = self._queues.setdefault(model, []), 0
         while True:
             try:
                 queue.append(me)
                 while ahead := queue.index(me):
-                    await self._pause(_HOLD_S * ahead)
+                    if self._clock() > deadline:
+                        raise TransportError(f"not submitted: {ahead} are before it", unsent=True, retryable=False)
+                    await self._pause(min(_HOLD_S * ahead, max(_HOLD_S, deadline - self._clock())))
                 task = await self._settled(send, model, policy if losses < _SENDS - 1 else "adopt")
                 if task is not None:
                     return task

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from fakescope_client import AmbiguousSubmissionError, Task
+from fakescope_client import AmbiguousSubmissionError, Task, TransportError
 
 FILM = {"prompt": "A heron at dawn"}
 
@@ -477,6 +477,21 @@ async def test_submission_that_is_cancelled_in_the_queue_lets_the_others_through
     assert world.paid() == 2
     with pytest.raises(asyncio.CancelledError):
         await second
+
+
+@pytest.mark.anyio
+async def test_nobody_stands_in_the_queue_longer_than_the_timeout(world: Any) -> None:
+    world.wire.gate = stalls = Stalls()
+    client = world.async_client()
+    first = asyncio.create_task(client.submit("wan2.6-t2v", FILM))
+    await turns()
+    with pytest.raises(TransportError, match="not submitted: 1 are before it") as caught:
+        await client.run("wan2.6-t2v", FILM, timeout=10)
+
+    assert 10 <= world.time.seconds < 11
+    assert not caught.value.retryable
+    stalls.waiting[0].set()
+    assert [(await first).id] == world.task_ids()
 
 
 def test_threads_submit_one_after_the_other(world: Any) -> None:
