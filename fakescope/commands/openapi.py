@@ -37,7 +37,7 @@ def openapi(form: str, models: str, region: str | None, bodies: str, output: Pat
 
     \b
     fakescope openapi --output openapi.json
-    fakescope openapi --format yaml --models wan2.6-t2v,wan2.6-i2v
+    fakescope openapi --format yaml --models NAME,NAME
     A running server has its own: http://127.0.0.1:8900/_fakescope/openapi.json
     """
     settings = load({}, os.environ, Path.cwd())

@@ -247,7 +247,7 @@ def use_cassette(path: str | os.PathLike[str], **chosen: Any) -> Iterator[Sessio
     """Play this cassette to every HTTP client of this process, or record it: see Options for what can be chosen.
 
     >>> with use_cassette("cat.yaml", record_mode="once"):          # doctest: +SKIP
-    ...     answer = VideoSynthesis.call("wan2.6-t2v", "a cat")
+    ...     answer = VideoSynthesis.call(MODEL, "a cat")
 
     Also a decorator of ordinary functions. Raises CassetteError and, for a choice that is none, SettingsError. A
     request that nothing answers raises NotRecordedError in its client.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from time import process_time
 from typing import Any, NamedTuple
 
 import pytest
@@ -209,11 +210,13 @@ def broken(catalog: Catalog) -> Callable[[str], Case]:
         with closing(AsgiTarget(wrong(server(), BREAKS[id]))) as target:
             plan = Plan(max_examples=200)
             todo = trials([contract_of(id)], target, [spec for spec in specs if spec], plan)
+            began = process_time()  # the machine may have other things to do
             verdicts = [try_out(trial, target, catalog, plan) for trial in todo]
+            took_s = process_time() - began
             bad = [one for one in verdicts if one.outcome == "broken"]
             assert {one.outcome for one in verdicts} <= {"broken", "kept", "skipped"}
             assert bad, [one.said for one in verdicts]
-            assert sum(one.seconds for one in verdicts) < 10
+            assert took_s < 10
             assert bad[0].broken is not None
             return Case(id, contract_of(id).promise, bad[0].broken, abilities=target.abilities)
 

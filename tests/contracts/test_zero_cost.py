@@ -250,7 +250,7 @@ def test_a_key_that_may_be_somebodys_is_not_tried(vendor: tuple[Greedy, Gate], k
 
 # -- anything at all
 
-ANYTHING = settings(max_examples=800, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ANYTHING = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 MODELS = st.sampled_from([*SPECS, "qwen-max", "fakescope-x", "", " ", "FAKESCOPE", "wan9"])
 JSON = st.recursive(
