@@ -112,6 +112,9 @@ class _Redactor:
         """Note the ids that the vendor gave or was asked for, and the accounts."""
         request, response, _ = exchange
         self._texts.note_link(request.url)
+        for name, value in request.headers:
+            if _is_secret(bare(name)):
+                self._texts.note_key(value)
         for name, value in (*request.headers, *response.headers):
             if bare(name) in ACCOUNTS:
                 self._texts.note_account(value)
@@ -220,7 +223,7 @@ class _Redactor:
         plain = bare(name)
         if isinstance(value, bool) or value is None:
             return value
-        if plain in _SECRETS or plain.endswith(_SECRET_ENDINGS):
+        if _is_secret(plain):
             return REDACTED if isinstance(value, str | dict | list) else 0
         if isinstance(value, dict):
             return self._object(value, answer)
@@ -252,3 +255,8 @@ class _Redactor:
         if answer and plain not in _TEXTS and len(kept) > 300 and not is_link(kept):
             return REDACTED
         return kept
+
+
+def _is_secret(plain: str) -> bool:
+    """Whether what has this name is a secret, whatever it looks like."""
+    return plain in _SECRETS or plain.endswith(_SECRET_ENDINGS)
