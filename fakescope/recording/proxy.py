@@ -23,6 +23,7 @@ from fakescope.recording.budget import FREE, Budget, Estimate, Prices
 from fakescope.recording.exchange import Exchange, Headers, Request, Response
 from fakescope.recording.result_links import OWN, ResultLinks
 from fakescope.recording.tape import Tape
+from fakescope.recording.texts import REDACTED
 
 __all__ = ["Media", "Proxy", "make_client"]
 
@@ -297,7 +298,7 @@ class Proxy:
     def _clean_bytes(self, body: bytes) -> bytes:
         """Without any key, whatever it looks like: the files' own rules know only keys that look like keys."""
         for secret in self._secrets:
-            body = body.replace(secret, b"<key>")
+            body = body.replace(secret, REDACTED.encode())
         return body
 
     def _clean(self, text: str) -> str:

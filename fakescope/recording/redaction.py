@@ -92,7 +92,9 @@ def redact(exchanges: Iterable[Exchange], name: str) -> tuple[Exchange, ...]:
 
 def as_recorded(request: Request) -> Request:
     """A request of today as it would stand in a cassette: what a recording is compared with. Ids stay as they are."""
-    return _Redactor("").request(request)
+    redactor = _Redactor("")
+    redactor.learn_keys(request)
+    return redactor.request(request)
 
 
 def redact_text(text: str) -> str:
@@ -112,9 +114,7 @@ class _Redactor:
         """Note the ids that the vendor gave or was asked for, and the accounts."""
         request, response, _ = exchange
         self._texts.note_link(request.url)
-        for name, value in request.headers:
-            if _is_secret(bare(name)):
-                self._texts.note_key(value)
+        self.learn_keys(request)
         for name, value in (*request.headers, *response.headers):
             if bare(name) in ACCOUNTS:
                 self._texts.note_account(value)
@@ -131,6 +131,12 @@ class _Redactor:
             self._note_names(parse(response.body))
             for data in events(body):
                 self._note_names(data)
+
+    def learn_keys(self, request: Request) -> None:
+        """Note what the request has for its key, so that it is found elsewhere, too."""
+        for name, value in request.headers:
+            if _is_secret(bare(name)):
+                self._texts.note_key(value)
 
     def _note_names(self, value: Any) -> None:
         for name, item in named_values(value):
@@ -151,7 +157,8 @@ class _Redactor:
                 headers = tuple((n, form[0] if n.lower() == "content-type" else v) for n, v in headers)
                 return Request(request.method.upper(), self._texts.link(request.url), headers, form[1])
         headers = tuple((n, kind if "boundary=" in v else v) for n, v in headers)
-        if kind == "application/x-www-form-urlencoded" and request.body:
+        # Where nobody says otherwise curl calls everything a form, and the vendor does not look.
+        if kind == "application/x-www-form-urlencoded" and request.body and parse(request.body) is NOT_JSON:
             body = self._texts.query(request.body.decode("utf-8", "replace")).encode()
         else:
             body = self._body(request.body, answer=False)

@@ -243,3 +243,14 @@ def test_what_a_request_has_for_its_key_is_found_elsewhere_though_it_looks_like_
 
     assert key not in repr(exchange)
     assert "paint redacted, please" in exchange.request.body.decode()
+    assert as_recorded(sent) == exchange.request  # so that a replay finds it
+
+
+def test_json_that_curl_calls_a_form_is_kept_as_json() -> None:
+    form = (("Content-Type", "application/x-www-form-urlencoded"),)
+    sent = _asked(model="m", input={"prompt": "A heron"}, api_key="planted")._replace(headers=form)
+
+    [exchange] = redact([Exchange(sent, Response(200))], "x")
+
+    kept = json.loads(exchange.request.body)
+    assert kept == {"model": "m", "input": {"prompt": "A heron"}, "api_key": "redacted"}
