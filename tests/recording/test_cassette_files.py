@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from fakescope.recording.exchange import Cassette, Exchange, Headers, Provenance, Request, Response
 from fakescope.recording.files import CassetteError, load, load_folder, save
 from fakescope.recording.reading import MOST_BYTES
+from fakescope.recording.session import Options, Session
 
 BASE = "https://dashscope.aliyuncs.com/api/v1"
 SUBMIT = f"{BASE}/services/aigc/video-generation/video-synthesis"
@@ -606,3 +607,15 @@ def _load_or_refuse(content: bytes, tmp_path_factory: pytest.TempPathFactory) ->
 
 def test_the_limits_are_what_the_messages_say() -> None:
     assert MOST_BYTES == 50_000_000
+
+
+def test_a_session_whose_folder_has_gone_says_so_in_one_line(tmp_path: Path) -> None:
+    place = tmp_path / "cassettes"
+    session = Session(place / "x.yaml", Options(record_mode="once"))
+    session.take(Request("GET", f"{BASE}/tasks/1"), Response(200))
+    (place / ".x.yaml.recording").unlink()
+    place.rmdir()
+    place.touch()
+
+    with pytest.raises(CassetteError, match="cannot be written: File exists"):
+        session.close()

@@ -156,6 +156,14 @@ async def test_headers_of_one_connection_are_not_passed_on_either_way(bench: Ben
     assert "cookie" not in one.asked[1].headers  # the first answer's cookie is not kept for others
 
 
+async def test_a_header_that_no_server_can_send_is_left_out_and_the_answer_comes(bench: Benches) -> None:
+    one = bench(lambda _request: httpx.Response(200, headers={"x-odd": "a\x7fb", "x-fine": "c"}, json={}))
+
+    answer = await one.http.get(TASK)
+
+    assert (answer.status_code, "x-odd" in answer.headers, answer.headers["x-fine"]) == (200, False, "c")
+
+
 async def test_nothing_of_ours_is_added_to_a_request_but_its_connection(bench: Benches) -> None:
     one = bench(accepted)
     asked = [{"type": "http.request", "body": b""}, {"type": "http.disconnect"}]
