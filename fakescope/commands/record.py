@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -167,12 +167,18 @@ def _checked_path(folder: Path, name: str | None, began: datetime) -> Path:
     if not os.access(folder, os.W_OK):
         raise SettingsError(f"--cassette {folder} cannot be written to")
     stem = (name or f"{began:recorded-%Y%m%d-%H%M%S}").removesuffix(".yaml")
-    path, n = folder / f"{stem}.yaml", 1
-    while path.exists():
-        if name is not None:
-            raise SettingsError(f"{path} is there already: choose another --name, or remove it")
-        path, n = folder / f"{stem}-{n}.yaml", n + 1
+    path = folder / f"{stem}.yaml"
+    if name is not None and path.exists():
+        raise SettingsError(f"{path} is there already: choose another --name, or remove it")
     return path
+
+
+def _free(path: Path) -> Path:
+    """This path, or one like it where nothing is."""
+    free, n = path, 1
+    while free.exists():
+        free, n = path.with_name(f"{path.stem}-{n}.yaml"), n + 1
+    return free
 
 
 def _say_ready(host: str, port: int, upstream: str, limit: Decimal) -> None:
@@ -192,20 +198,25 @@ def _saved(recording: Cassette, path: Path, media: Any) -> int:
 
     status = 0
     try:
+        path = _free(path)  # since we began, another recorder may have saved under this name
         try:
             save(recording, path, media=media)
         except CassetteError as error:
             kept = tuple(exchange for exchange in recording.exchanges if _may_be_saved(recording, exchange, media))
             if not kept:
                 raise
-            _fail(
-                f"{len(recording.exchanges) - len(kept)} of {len(recording.exchanges)} exchanges are left out: {error}"
-            )
-            recording, status = recording._replace(exchanges=kept), _CHECK_FAILED
+            left_out = len(recording.exchanges) - len(kept)
+            if left_out:
+                status = _fail(
+                    f"{left_out} of {len(recording.exchanges)} exchanges are left out: {error}", _CHECK_FAILED
+                )
+                recording = recording._replace(exchanges=kept)
+            else:  # nothing is wrong with it: the disk is full, or the folder has gone
+                status = _fail(f"saved elsewhere: {error}")
+                path = Path(mkdtemp(prefix="fakescope-")) / path.name
             save(recording, path, media=media)
     except (FakescopeError, OSError) as error:
-        _fail(f"nothing is saved: {error}")
-        return _CHECK_FAILED
+        return _fail(f"nothing is saved: {error}", _CHECK_FAILED)
     print(f"fakescope: {len(recording.exchanges)} exchanges ({recording.provenance.basis}): {path}", file=sys.stderr)
     return status
 
@@ -226,9 +237,9 @@ def _say_spent(purse: Budget, uncounted: int) -> None:
     print(f"fakescope: at most {purse.reserved} of {purse.limit} CNY were spent{more}", file=sys.stderr)
 
 
-def _fail(message: str) -> int:
+def _fail(message: str, status: int = _ENVIRONMENT) -> int:
     print(f"fakescope: {message}", file=sys.stderr)
-    return _ENVIRONMENT
+    return status
 
 
 class _Child:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import click
 
+from fakescope.commands.environment import in_url
 from fakescope.errors import CassetteError
 from fakescope.settings import SETTINGS, Settings, load
 
@@ -75,7 +76,7 @@ def replay(folder: Path, by: Literal["time", "polls"], miss: str, **flags: Any) 
     logging.basicConfig(stream=sys.stderr, format="fakescope: %(message)s", level=logging.ERROR)
     player = Player(cassettes, by=by, speed=settings.speed)
     app = create_replay(player, settings, simulates=miss == "simulate", log=sys.stderr)
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    host = in_url(settings.host)
     try:
         listener = bind(settings.host, settings.port)
     except OSError as error:

@@ -52,7 +52,7 @@ def parse_budget(text: str) -> Decimal:
         cny = Decimal("NaN")
     if not (cny.is_finite() and 0 <= cny <= _MOST_CNY):
         raise BudgetError(f"a budget is an amount in CNY from 0 to {_MOST_CNY}, such as 5 or 2.50; got {text!r:.40}")
-    return cny
+    return Decimal(f"{abs(cny):f}")  # "1e3" and "-0" as they are to be shown
 
 
 class Prices:

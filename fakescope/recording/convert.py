@@ -113,6 +113,7 @@ def _entry(entry: Any, at: str) -> tuple[int, Exchange | None]:
     try:
         _ = urlsplit(url).port
         began = round(datetime.fromisoformat(str(entry.get("startedDateTime"))).timestamp() * 1000)
+        datetime.fromtimestamp(began / 1000, UTC)  # its day is told later
     except (ValueError, OverflowError):
         raise CassetteError(f"{at}: its url or its startedDateTime cannot be read") from None
     request = Request(

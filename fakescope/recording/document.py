@@ -49,6 +49,8 @@ def rows(path: Path) -> tuple[Provenance, list[Row]]:
     if not isinstance(document, Table) or not isinstance(document.get("interactions"), list):
         raise CassetteError(f"{place}: not a cassette: it has no list named interactions")
     provenance = _provenance(document, place)
+    if "fakescope" in document and "version" not in document:  # we write it last
+        raise CassetteError(f"{place}: cut off: a cassette ends with its version")
     found = [_row(item, n, path) for n, item in enumerate(document["interactions"], 1)]
     refuse_duplicates(((row.exchange, row.line) for row in found), place)
     return provenance, found

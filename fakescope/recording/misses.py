@@ -91,7 +91,7 @@ def _nearest(library: Library, sent: Meaning) -> tuple[Recording, list[tuple[str
         compared = [(recording, found) for recording, found in compared if recording.meaning.method == sent.method]
     if not compared:
         return None
-    compared.sort(key=lambda pair: sum(_WEIGHTY.get(name, 1) for name, _, _ in pair[1]))
+    compared.sort(key=lambda pair: _weight(pair[1]))
     return max(compared[:_MOST_READ], key=lambda pair: (-_weight(pair[1]), _likeness(pair[1])))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from decimal import Decimal
@@ -23,6 +24,7 @@ from fakescope.recording.budget import FREE, Budget, Estimate, Prices
 from fakescope.recording.exchange import Exchange, Headers, Request, Response
 from fakescope.recording.result_links import OWN, ResultLinks
 from fakescope.recording.tape import Tape
+from fakescope.recording.texts import REDACTED
 
 __all__ = ["Media", "Proxy", "make_client"]
 
@@ -38,6 +40,7 @@ _HOP_BY_HOP |= frozenset(("te", "trailer", "transfer-encoding", "upgrade", "http
 _NOT_SENT_ON = _HOP_BY_HOP | {"host", "content-length", "expect", "accept-encoding", "authorization", "cookie"}
 _NOT_SENT_ON |= {"x-http-method", "x-http-method-override", "x-method-override"}  # the price is that of the method
 _NOT_SENT_BACK = _HOP_BY_HOP | {"content-length", "date"}  # the server that runs us writes its own
+_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _DECODED = frozenset(("", "identity", "gzip", "deflate"))
 _READ_S, _CONNECT_S = 300, 15  # the vendor itself gives up after 298 seconds
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
@@ -218,6 +221,8 @@ class Proxy:
         told = {name.strip().lower() for name in response.headers.get("connection", "").split(",")}
         headers = [(name.lower(), value) for name, value in response.headers.multi_items()]
         headers = [(name, value) for name, value in headers if name not in _NOT_SENT_BACK and name not in told]
+        # A server refuses to send these, and the client would lose the rest of what it has paid for.
+        headers = [(name, value) for name, value in headers if not _CONTROLS.search(value)]
         is_decoded = response.headers.get("content-encoding", "").strip().lower() in _DECODED
         if is_decoded:
             headers = [(name, value) for name, value in headers if name != "content-encoding"]
@@ -297,7 +302,7 @@ class Proxy:
     def _clean_bytes(self, body: bytes) -> bytes:
         """Without any key, whatever it looks like: the files' own rules know only keys that look like keys."""
         for secret in self._secrets:
-            body = body.replace(secret, b"<key>")
+            body = body.replace(secret, REDACTED.encode())
         return body
 
     def _clean(self, text: str) -> str:

@@ -92,7 +92,9 @@ def redact(exchanges: Iterable[Exchange], name: str) -> tuple[Exchange, ...]:
 
 def as_recorded(request: Request) -> Request:
     """A request of today as it would stand in a cassette: what a recording is compared with. Ids stay as they are."""
-    return _Redactor("").request(request)
+    redactor = _Redactor("")
+    redactor.learn_keys(request)
+    return redactor.request(request)
 
 
 def redact_text(text: str) -> str:
@@ -112,6 +114,7 @@ class _Redactor:
         """Note the ids that the vendor gave or was asked for, and the accounts."""
         request, response, _ = exchange
         self._texts.note_link(request.url)
+        self.learn_keys(request)
         for name, value in (*request.headers, *response.headers):
             if bare(name) in ACCOUNTS:
                 self._texts.note_account(value)
@@ -128,6 +131,12 @@ class _Redactor:
             self._note_names(parse(response.body))
             for data in events(body):
                 self._note_names(data)
+
+    def learn_keys(self, request: Request) -> None:
+        """Note what the request has for its key, so that it is found elsewhere, too."""
+        for name, value in request.headers:
+            if _is_secret(bare(name)):
+                self._texts.note_key(value)
 
     def _note_names(self, value: Any) -> None:
         for name, item in named_values(value):
@@ -148,7 +157,8 @@ class _Redactor:
                 headers = tuple((n, form[0] if n.lower() == "content-type" else v) for n, v in headers)
                 return Request(request.method.upper(), self._texts.link(request.url), headers, form[1])
         headers = tuple((n, kind if "boundary=" in v else v) for n, v in headers)
-        if kind == "application/x-www-form-urlencoded" and request.body:
+        # Where nobody says otherwise curl calls everything a form, and the vendor does not look.
+        if kind == "application/x-www-form-urlencoded" and request.body and parse(request.body) is NOT_JSON:
             body = self._texts.query(request.body.decode("utf-8", "replace")).encode()
         else:
             body = self._body(request.body, answer=False)
@@ -220,7 +230,7 @@ class _Redactor:
         plain = bare(name)
         if isinstance(value, bool) or value is None:
             return value
-        if plain in _SECRETS or plain.endswith(_SECRET_ENDINGS):
+        if _is_secret(plain):
             return REDACTED if isinstance(value, str | dict | list) else 0
         if isinstance(value, dict):
             return self._object(value, answer)
@@ -252,3 +262,8 @@ class _Redactor:
         if answer and plain not in _TEXTS and len(kept) > 300 and not is_link(kept):
             return REDACTED
         return kept
+
+
+def _is_secret(plain: str) -> bool:
+    """Whether what has this name is a secret, whatever it looks like."""
+    return plain in _SECRETS or plain.endswith(_SECRET_ENDINGS)

@@ -51,7 +51,16 @@ def _is_drawn(text: str) -> bool:
 
 
 _RULES = (
-    _rule("api-key", "an API key", r"(?<![A-Za-z0-9]) sk-[\w-]{8,}", fix=_REVOKE, in_media=True),
+    _rule(
+        "api-key",
+        "an API key",
+        # Within a word it is none ("task-"), but after an escape of JSON or of an address, which ends in a letter. Keys
+        # of workspaces have dots, the first after one letter.
+        r"""(?: (?<![A-Za-z0-9]) | (?<=\\[bfnrt]) | (?<=%[0-9A-Fa-f]{2}) | (?<=\\u00[0-9A-Fa-f]{2}) )
+            sk- (?: [\w-]{8,} | (?:ws|sp)- [\w.-]{8,} )""",
+        fix=_REVOKE,
+        in_media=True,
+    ),
     _rule(
         "authorization",
         "an Authorization value",

@@ -9,7 +9,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from importlib.metadata import version
@@ -26,6 +26,7 @@ from fakescope.recording.files import load, save
 from fakescope.recording.matching import meaning_of
 from fakescope.recording.misses import NotRecordedError
 from fakescope.recording.player import Player
+from fakescope.recording.tape import is_vendors
 from fakescope.recording.timelines import library_of
 
 __all__ = ["MODES", "Options", "RecordMode", "Session", "options", "use_cassette"]
@@ -181,11 +182,11 @@ class Session:
         try:
             if cassette := self.recorded():
                 self._new.clear()
-                self.path.parent.mkdir(parents=True, exist_ok=True)
                 save(cassette, self.path, media=self.options.media)
         finally:
             if self._claim is not None:
-                self._claim.unlink(missing_ok=True)
+                with suppress(OSError):  # the folder has gone: what save said of it is what counts
+                    self._claim.unlink()
                 self._claim = None
 
 
@@ -225,7 +226,7 @@ def _is_of_the_vendor(exchange: Exchange) -> bool:
     """Only the vendor's own hosts over TLS count; a simulator or a replay says what it is, whatever name it has."""
     url = urlsplit(exchange.request.url)
     is_ours = any(name.lower().startswith("x-fakescope-") for name, _ in exchange.response.headers)
-    return url.scheme == "https" and (url.hostname or "").endswith(".aliyuncs.com") and not is_ours
+    return url.scheme == "https" and is_vendors(url.hostname or "") and not is_ours
 
 
 def _claimed(path: Path) -> Path:

@@ -34,18 +34,20 @@ _STAND_IN = re.compile(r"data:[\w.+-]+/[\w.+-]+;fakescope,sha256=[0-9a-f]{32};by
 _LINK = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{1,20}://(?:(?![\"'<>\\^`{|}])[!-~])+")
 _NO_WORKSPACES = ("trial", "token-plan")
 _WORKSPACE_HOST = re.compile(r"([^.]+)((?:\.[a-z0-9-]+)+\.maas\.aliyuncs\.com)", re.IGNORECASE)
+# Where a key may begin: not within a word, but after an escape of JSON or of an address, which ends in a letter.
+_EDGE = r"(?:(?<![A-Za-z0-9])|(?<=\\[bfnrt])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u00[0-9A-Fa-f]{2}))"
 _TOKENS = re.compile(
     r"""
     -----BEGIN[ ][\s\S]*?(?:-----END[^-]*-----|\Z)              # private keys
   | (?i:\bbearer)\s+[^\s"',;]+
-  | (?<![A-Za-z0-9])(?:sk|pk|rk)-[A-Za-z0-9_-]{8,}
+  | EDGE(?:(?:sk|pk|rk)-[A-Za-z0-9_-]{8,}|sk-(?:ws|sp)-[A-Za-z0-9_-]+(?=\.))(?:\.[A-Za-z0-9_-]{2,})*
   | (?<![A-Za-z0-9])(?:LTAI[0-9A-Za-z]{4,}|STS\.[0-9A-Za-z]{8,}|A(?:KIA|SIA)[0-9A-Z]{12,}|AIza[\w-]{20,}
       |gh[pousr]_\w{16,}|github_pat_\w{16,}|xox[abprs]-[\w-]{8,}|eyJ[\w+/=.-]{12,})
   | (?<![A-Za-z0-9])(?:llm|ws)-(?=[a-z0-9]*[0-9])[a-z0-9]{8,}   # workspaces
   | (?<![A-Za-z0-9])acw_tc=[^\s;"']+
   | (?<![0-9A-Za-z])[0-9]{15,}(?![0-9A-Za-z])                  # accounts
   | [A-Za-z0-9+/]{65,}={0,2}                                   # base64
-    """,
+    """.replace("EDGE", _EDGE),
     re.VERBOSE,
 )
 _NAMED = re.compile(
@@ -54,6 +56,7 @@ _NAMED = re.compile(
       | (?:token|secret|signature|policy|cookie|credential)(?==) )
       ( \\?["']? \s* [=:] \s* \\?["']? ) (?!v1:|redacted\b) [^\s"'&,;\\]+"""
 )
+_SHORTEST_KEY = 20
 _OPAQUE = re.compile(r"[A-Za-z0-9_+/=-]{20,}")
 
 
@@ -68,6 +71,7 @@ class Texts:
         self._ids: dict[str, str] = {}
         self._beginnings: dict[str, str] = {}  # of ids: folders of result links are named so
         self._accounts: dict[str, str] = {}
+        self._keys: set[str] = set()
         self._taken = {"id": 0, "hex": 0, "account": 0}
         self._account: re.Pattern[str] | None = None
 
@@ -108,6 +112,12 @@ class Texts:
             self._taken["account"] = max(self._taken["account"], int(fake[1]))
         elif value:
             self._accounts.setdefault(value, "")
+
+    def note_key(self, value: str) -> None:
+        """Note what a request had for its key, which need not look like one. A short word may stand anywhere."""
+        key = value.rpartition(" ")[2]
+        if len(key) >= _SHORTEST_KEY:
+            self._keys.add(key)
 
     # -- fakes
 
@@ -192,6 +202,8 @@ class Texts:
     def _words(self, text: str) -> str:
         if len(text) < 20 and text.isalpha():  # most names and values: nothing below is one short word
             return text
+        for key in self._keys:
+            text = text.replace(key, REDACTED)
         if self._accounts:
             if self._account is None:
                 self._account = _any_of(self._accounts)

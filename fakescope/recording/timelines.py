@@ -64,11 +64,6 @@ class Timeline(NamedTuple):
     """Which of the cancellations was accepted."""
     is_timed: bool
 
-    @property
-    def has_ended(self) -> bool:
-        said = [said.status for said in (*self.before, *self.after) if not said.is_trouble]
-        return bool(said) and said[-1] in TERMINAL
-
 
 class Recording(NamedTuple):
     """A request that was recorded, and what it was answered. `tape` and `place` say where: n-th cassette and exchange,

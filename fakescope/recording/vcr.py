@@ -14,7 +14,7 @@ import sys
 import threading
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from http import HTTPStatus
 from typing import Any
 from unittest import mock
@@ -32,6 +32,7 @@ from fakescope.recording.session import Session
 
 __all__ = ["NoRecordingError", "SessionCassette", "intercepted"]
 
+_KEY, _NO_KEY = "DASHSCOPE_API_KEY", "sk-fake-replay"
 _FORM = "application/x-www-form-urlencoded"
 _IN_PROCESS = (("ASGITransport", "async_"), ("WSGITransport", ""), ("MockTransport", "async_"), ("MockTransport", ""))
 
@@ -115,9 +116,23 @@ def intercepted(session: Session) -> Iterator[SessionCassette]:
         # itself, whose constructor looks its own class up by name.
         mock.patch.object(vcr.patch, "force_reset", nullcontext),
         mock.patch.object(vcr.stubs.VCRHTTPSConnection, "_baseclass", staticmethod(_real_https)),
+        nullcontext() if session.records else _some_key(),
         SessionCassette.use(path=str(session.path), session=session) as cassette,
     ):
         yield cassette
+
+
+@contextmanager
+def _some_key() -> Iterator[None]:
+    """A key for clients that refuse to send anything without one, where nothing is sent: a replay needs none."""
+    with ExitStack() as stack:
+        if _KEY not in os.environ:
+            os.environ[_KEY] = _NO_KEY
+            stack.callback(os.environ.pop, _KEY, None)
+        sdk = sys.modules.get("dashscope")  # it has read the environment when it was imported
+        if getattr(sdk, "api_key", "") is None:
+            stack.enter_context(mock.patch.object(sdk, "api_key", _NO_KEY))
+        yield
 
 
 _REAL_HTTPS = http.client.HTTPSConnection

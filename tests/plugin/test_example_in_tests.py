@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,18 @@ def sdk(monkeypatch: pytest.MonkeyPatch, pytester: pytest.Pytester, base: str) -
     monkeypatch.setattr(dashscope, "api_key", "sk-fake-example")
     yield pytester
     dashscope.close_shared_sync_session()
+
+
+def test_a_replay_needs_no_key_and_leaves_none_behind(sdk: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    sdk.makepyfile(test_films=FILMS)
+    sdk.runpytest_inprocess("--fakescope-record-mode=once", plugins=PLUGINS).assert_outcomes(passed=2)
+    monkeypatch.delenv("DASHSCOPE_API_KEY", raising=False)
+    monkeypatch.setattr(dashscope, "api_key", None)
+
+    sdk.runpytest_inprocess(plugins=PLUGINS).assert_outcomes(passed=2)
+
+    assert "DASHSCOPE_API_KEY" not in os.environ
+    assert not dashscope.api_key
 
 
 def test_example_records_and_replays(sdk: pytest.Pytester, nowhere: str, monkeypatch: pytest.MonkeyPatch) -> None:

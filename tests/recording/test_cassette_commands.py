@@ -346,6 +346,7 @@ def test_a_broken_har_is_one_clear_line(broken: str, run: Run, tmp_path: Path) -
     ("spoilt", "why"),
     [
         ({"startedDateTime": "yesterday"}, "its url or its startedDateTime cannot be read"),
+        ({"startedDateTime": "9999-12-31T23:59:59-23:59"}, "its url or its startedDateTime cannot be read"),
         ({"request": {"method": 1, "url": SUBMIT}}, "its request must have a method and a url"),
         ({"response": {"status": 9000}}, "its response has no status from 100 to 599"),
         ({"response": {"status": 200, "headers": [1]}}, "headers must be a list of names and values"),

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from fakescope.recording.exchange import Cassette, Exchange, Headers, Provenance, Request, Response
 from fakescope.recording.files import CassetteError, load, load_folder, save
 from fakescope.recording.reading import MOST_BYTES
+from fakescope.recording.session import Options, Session
 
 BASE = "https://dashscope.aliyuncs.com/api/v1"
 SUBMIT = f"{BASE}/services/aigc/video-generation/video-synthesis"
@@ -339,6 +340,7 @@ BROKEN: dict[str, tuple[str | bytes, str]] = {
     "something else": ("- 1\n", r"not a cassette"),
     "truncated": (f"interactions:\n{ROW}- request: {{method: GET,", r":\d: not YAML: "),
     "truncated in a text": ("interactions:\n- request: 'abc", r":\d: not YAML: "),
+    "truncated between two lines": (f"fakescope: {{format: 1, basis: seen}}\ninteractions:\n{ROW}", r"cut off: a cas"),
     "name of a header": (
         "interactions:\n" + ROW.replace("body:", "headers: {'a b': c}, body:"), r"request.headers: 'a b' is no name"),
     "a tag that runs code": ("interactions: !!python/object/apply:os.system ['touch RUN']", r":1: the tag 'python/obj"),
@@ -607,3 +609,15 @@ def _load_or_refuse(content: bytes, tmp_path_factory: pytest.TempPathFactory) ->
 
 def test_the_limits_are_what_the_messages_say() -> None:
     assert MOST_BYTES == 50_000_000
+
+
+def test_a_session_whose_folder_has_gone_says_so_in_one_line(tmp_path: Path) -> None:
+    place = tmp_path / "cassettes"
+    session = Session(place / "x.yaml", Options(record_mode="once"))
+    session.take(Request("GET", f"{BASE}/tasks/1"), Response(200))
+    (place / ".x.yaml.recording").unlink()
+    place.rmdir()
+    place.touch()
+
+    with pytest.raises(CassetteError, match="cannot be written: File exists"):
+        session.close()

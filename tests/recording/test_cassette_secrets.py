@@ -43,7 +43,10 @@ def _policy() -> str:
 
 SECRETS = {
     "api key": Secret("sk-" + "9f3a51c7" * 4, "9f3a51c7" * 4),
-    "api key of a workspace": Secret("sk-ws-" + _long(40), _long(40)),
+    "api key of a workspace": Secret(f"sk-ws-H.{_long(7)}.{_long(4)}.{_long(90, 3)}", _long(7)),  # its head, too
+    "api key of a plan": Secret("sk-sp-" + _long(40), _long(40)),
+    "api key after an escape": Secret("\\nsk-" + "9f3a51c7" * 4, "9f3a51c7" * 4),
+    "api key in an address in an address": Secret("u%3Dsk-" + "9f3a51c7" * 4, "9f3a51c7" * 4),
     "authorization": Secret("Bearer " + _long(24, 3), _long(24, 3)),
     "access key id": Secret("LTAI5t" + _long(18, 5), _long(18, 5)),
     "access key secret": Secret(_long(30, 7), _long(30, 7)),

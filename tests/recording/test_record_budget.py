@@ -140,6 +140,11 @@ def test_a_budget_is_an_exact_amount(text: str, cny: str) -> None:
     assert parse_budget(text) == Decimal(cny)
 
 
+@pytest.mark.parametrize(("text", "shown"), [("1e3", "1000"), ("-0", "0"), ("2.50", "2.50")])
+def test_a_budget_is_shown_as_people_write_amounts(text: str, shown: str) -> None:
+    assert str(parse_budget(text)) == shown
+
+
 class Vendor:
     """A stand-in that takes its time, answers each submission as it is told to, and counts what it has sold."""
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -220,6 +221,24 @@ def test_nothing_is_written_where_everything_looks_like_a_secret(
     assert "nothing is saved" in capsys.readouterr().err
 
 
+def test_what_cannot_be_written_where_it_belongs_is_saved_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was paid for. Here a file has taken the folder's place; a full disk comes to the same."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "cassettes").touch()
+    one = exchange.Exchange(exchange.Request("GET", "https://dashscope.aliyuncs.com/"), exchange.Response(200))
+    recording = exchange.Cassette(exchange.Provenance("simulated", "2026-02-09"), (one,))
+
+    status = _saved(recording, tmp_path / "cassettes" / "run.yaml", "describe")
+
+    [rescued] = tmp_path.glob("fakescope-*/run.yaml")
+    assert (status, len(load(rescued).exchanges)) == (3, 1)
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith("fakescope: saved elsewhere: ")
+    assert str(rescued) in said[1]
+
+
 # -- as a server
 
 
@@ -258,13 +277,13 @@ def submit(base: str, key: str) -> int:
         return error.code
 
 
-def test_without_a_name_each_run_has_a_file_of_its_own(tmp_path: Path) -> None:
+def test_runs_that_begin_in_one_second_have_a_file_each(tmp_path: Path) -> None:
     began = datetime(2026, 2, 9, 1, 2, 3, tzinfo=UTC)
     one = exchange.Exchange(exchange.Request("GET", "https://dashscope.aliyuncs.com/"), exchange.Response(200))
+    recording = exchange.Cassette(exchange.Provenance("simulated", "2026-02-09"), (one,))
 
-    for _ in range(3):
-        recording = exchange.Cassette(exchange.Provenance("simulated", "2026-02-09"), (one,))
-        assert _saved(recording, _checked_path(tmp_path, None, began), "describe") == 0
+    for path in [_checked_path(tmp_path, None, began) for _ in range(3)]:
+        assert _saved(recording, path, "describe") == 0
 
     names = [f"recorded-20260209-010203{more}.yaml" for more in ("", "-1", "-2")]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)

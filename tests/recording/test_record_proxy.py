@@ -16,8 +16,9 @@ import pytest
 from fakescope.catalog import Catalog
 from fakescope.recording import proxy
 from fakescope.recording.budget import Budget, Prices
-from fakescope.recording.exchange import Exchange
+from fakescope.recording.exchange import Exchange, Request
 from fakescope.recording.proxy import Media, Proxy, make_client
+from fakescope.recording.redaction import as_recorded, redact
 from fakescope.recording.tape import Tape
 
 UPSTREAM, KEY = "https://dashscope.aliyuncs.com", "sk-real-0123456789abcdef"
@@ -113,6 +114,17 @@ async def test_no_key_is_in_what_is_recorded_wherever_it_stood(bench: Benches) -
     assert len(one.recorded) == 1
 
 
+@pytest.mark.parametrize("key", ["sk-fake-client-key", "a-key-that-looks-like-no-key"])
+async def test_a_prompt_with_the_clients_key_is_recorded_as_a_replay_looks_for_it(bench: Benches, key: str) -> None:
+    one, own = bench(accepted), (("authorization", f"Bearer {key}"), ("content-type", "application/json"))
+    body = json.dumps(FILM | {"input": {"prompt": f"A kite named {key}"}}).encode()
+
+    await one.http.post(T2V, content=body, headers=[*own, ("X-DashScope-Async", "enable")])
+
+    [recorded] = redact(one.recorded, "x")
+    assert recorded.request.body == as_recorded(Request("POST", f"{UPSTREAM}{T2V}", own, body)).body
+
+
 async def test_request_and_answer_pass_as_they_are(bench: Benches) -> None:
     one = bench(lambda _request: httpx.Response(429, headers={"x-request-id": "7"}, json={"code": "Throttling"}))
 
@@ -142,6 +154,14 @@ async def test_headers_of_one_connection_are_not_passed_on_either_way(bench: Ben
     assert not {"x-mine", "keep-alive", "connection"} & set(first.headers)
     assert first.headers["x-other"] == "2"
     assert "cookie" not in one.asked[1].headers  # the first answer's cookie is not kept for others
+
+
+async def test_a_header_that_no_server_can_send_is_left_out_and_the_answer_comes(bench: Benches) -> None:
+    one = bench(lambda _request: httpx.Response(200, headers={"x-odd": "a\x7fb", "x-fine": "c"}, json={}))
+
+    answer = await one.http.get(TASK)
+
+    assert (answer.status_code, "x-odd" in answer.headers, answer.headers["x-fine"]) == (200, False, "c")
 
 
 async def test_nothing_of_ours_is_added_to_a_request_but_its_connection(bench: Benches) -> None:

@@ -230,3 +230,27 @@ def test_long_hostile_texts_take_no_longer_than_long_ones() -> None:
                  "http://" * 30_000, "1" * 100_000, "aB1" * 60_000, "/" * 100_000, "<Code>" * 30_000):  # fmt: skip
         _sent(input={"prompt": text})
         _answered(message=text)
+
+
+def test_what_a_request_has_for_its_key_is_found_elsewhere_though_it_looks_like_none() -> None:
+    key = "my-gateway-password-of-2026"
+    sent = _asked(input={"prompt": f"paint {key}, please"})._replace(
+        headers=(*JSON, ("authorization", f"Bearer {key}"))
+    )
+    told = _told(code="InvalidApiKey", message=f"Incorrect API key: {key}")
+
+    [exchange] = redact([Exchange(sent, told)], "x")
+
+    assert key not in repr(exchange)
+    assert "paint redacted, please" in exchange.request.body.decode()
+    assert as_recorded(sent) == exchange.request  # so that a replay finds it
+
+
+def test_json_that_curl_calls_a_form_is_kept_as_json() -> None:
+    form = (("Content-Type", "application/x-www-form-urlencoded"),)
+    sent = _asked(model="m", input={"prompt": "A heron"}, api_key="planted")._replace(headers=form)
+
+    [exchange] = redact([Exchange(sent, Response(200))], "x")
+
+    kept = json.loads(exchange.request.body)
+    assert kept == {"model": "m", "input": {"prompt": "A heron"}, "api_key": "redacted"}
