@@ -111,7 +111,9 @@ def contract(
             click.echo(f"{one.id:<28} {one.basis:<11} {one.promise}")
         return 0
     if sum(map(bool, (url, app, cassettes, spending.region))) != 1:
-        raise click.UsageError("give --url http://…, --app module:name, --cassettes DIR or --region, one of them")
+        raise click.UsageError(
+            "give --url http://…, --app module:name, --cassettes DIR or --region of the vendor, one of them"
+        )
     catalog = load()
     if cassettes:
         _refuse_others()
@@ -230,6 +232,8 @@ def _judge(
     if not answers:
         raise click.UsageError(f"{folder} has no recorded answer of this API; its files are to be *.yaml")
     click.echo(f"Contracts against the recordings in {folder}: {len(told)} cassettes, {answers} answers, {tasks} tasks")
+    able = sum(bool(one.recorded) for one in contracts)
+    click.echo(f"        {able} contracts can judge recordings, {len(contracts) - able} need requests of their own")
     for reason, count in left_out(told).most_common():
         click.echo(f"        left out: {count} {reason}")
     verdicts = judged(contracts, told, catalog, bases)
@@ -304,11 +308,12 @@ def _tell(findings: Findings, contract: Contract, progress: _Progress) -> None:
     outcomes = {one.outcome for one in found}
     word = next(word for word in ("broken", "error", "kept", "skipped") if word in outcomes)
     mark = word.upper() if word in ("broken", "error") else word
-    recorded = any(one.trial.about for one in found) and bool(contract.recorded)
+    recorded = any(one.trial.about and not one.trial.reason for one in found)
     unit = "answers " if any(one.trial.about for one in found) else "examples"
     examples, seconds = sum(one.examples for one in found), sum(one.seconds for one in found)
     models = ""
-    kind = "recordings" if recorded else "models" if contract.per == "model" else ""
+    whole = any(one.trial.about for one in found) or contract.per == "target"
+    kind = "recordings" if recorded else "" if whole else "models"
     if kind:
         many = sum(one.outcome == word for one in found)
         names = [one.trial.shown for one in found] if len(found) <= _MOST_TOLD else []

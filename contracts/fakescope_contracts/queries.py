@@ -30,7 +30,7 @@ def _recorded_unknown(asked: Asked, reply: Reply) -> bool:
     """A query that is refused for its key or its rate says nothing of the task."""
     if asked.kind != "poll" or reply.status_code in (401, 403, 429):
         return False
-    if reply.has_status(200).at("output.task_status") != "UNKNOWN":
+    if reply.status_code == 200 and reply.at("output.task_status") != "UNKNOWN":
         return False
     _is_unknown(reply, asked.task_id)
     return True
