@@ -31,6 +31,7 @@ from fakescope_contracts.strategies import smallest_body
     basis="documented",
     applies=makes_tasks,
     steps=10,
+    recorded=True,
 )
 class Cancellation(Lives):
     def judge(self, task: Watched, reply: Reply, now: datetime | None) -> None:
@@ -72,20 +73,22 @@ class Cancellation(Lives):
         if before == "UNKNOWN":
             return
         reply = self.talk.cancel(task.id)
+        self.judge_cancel(task, before, reply, stood_still=at is not None and at == self.now())
+        self.look(task)
+
+    def judge_cancel(self, task: Watched, before: str, reply: Reply, *, stood_still: bool) -> None:
         if reply.status_code == 200:
             came = f"a task that was {before} was canceled"
             reply.hold(before == "PENDING", came, f"{reply.name}.status_code == 400")
             only(reply, "", "request_id")
             task.canceled = True
         else:
-            stood_still = at is not None and at == self.now()
             came = f"a task that is PENDING was refused with HTTP {reply.status_code}"
             reply.hold(not (stood_still and before == "PENDING"), came, f"{reply.name}.status_code == 200")
             reply.has_status(400).has("code", REFUSED)
             message = reply.at("message")
             claim = f"isinstance({reply.where('message')}, str)"
             reply.hold(isinstance(message, str) and bool(message), f"message is {message!r}", claim)
-        self.look(task)
 
 
 # -- accounts

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from fakescope.catalog import Catalog, load
 from fakescope.catalog.spec import BASES, ModelSpec
@@ -36,6 +37,9 @@ def words(_context: click.Context | None, _param: click.Parameter | None, value:
 @click.command("contract")
 @click.option("--url", metavar="URL", help="The server, such as http://127.0.0.1:8900.")
 @click.option("--app", metavar="MODULE:NAME", help="An ASGI application, or what makes one, to run in this process.")
+@click.option(
+    "--cassettes", metavar="DIR", type=click.Path(file_okay=False), help="Recordings: what they answered is judged."
+)
 @click.option("--models", metavar="NAMES", callback=words, help="Only these models, with commas. [default: all]")
 @click.option(
     "--max-examples",
@@ -63,6 +67,7 @@ def words(_context: click.Context | None, _param: click.Parameter | None, value:
 def contract(
     url: str | None,
     app: str | None,
+    cassettes: str | None,
     models: tuple[str, ...],
     max_examples: int,
     seed: int | None,
@@ -81,6 +86,10 @@ def contract(
     \b
     fakescope contract --url http://127.0.0.1:8900
     fakescope contract --app myfake:app --models wan2.2-t2v-plus --basis seen,documented
+    fakescope contract --cassettes tests/cassettes
+
+    Nothing is asked of recordings: each recorded answer is judged, and each recorded task; contracts that need requests
+    of their own are skipped.
 
     Exit status: 0 all kept, 1 a promise is broken, 2 wrong use, 3 the target does not answer.
     """
@@ -88,8 +97,8 @@ def contract(
         # Deferred: the simulator itself is installed without Hypothesis.
         from fakescope.ids import fresh_seed
         from fakescope_contracts.registry import all_contracts
-        from fakescope_contracts.reports import REPORTS
-        from fakescope_contracts.runner import Plan, trials
+        from fakescope_contracts.reports import REPORTS, Findings
+        from fakescope_contracts.runner import Plan, run, trials
         from fakescope_contracts.target import ABILITIES, NoAnswerError
     except ModuleNotFoundError as error:
         raise OSError(f"{error.name} is missing: pip install 'fakescope[contracts]'") from None
@@ -101,9 +110,14 @@ def contract(
         for one in contracts:
             click.echo(f"{one.id:<28} {one.basis:<11} {one.promise}")
         return 0
-    if sum(map(bool, (url, app, spending.region))) != 1:
-        raise click.UsageError("give --url http://…, --app module:name or --region of the vendor, one of them")
+    if sum(map(bool, (url, app, cassettes, spending.region))) != 1:
+        raise click.UsageError(
+            "give --url http://…, --app module:name, --cassettes DIR or --region of the vendor, one of them"
+        )
     catalog = load()
+    if cassettes:
+        _refuse_others()
+        return _judge(Path(cassettes), contracts, catalog, basis or BASES, report, Path(report_dir))
     specs = chosen_models(catalog, models)
     plan = Plan(max_examples, fresh_seed() if seed is None else seed, basis or BASES)
     keys = {name: given for name, given in (("a", key), ("b", key_b)) if given}
@@ -112,7 +126,12 @@ def contract(
         try:
             todo = trials(contracts, target, specs, plan)
             allow(todo, target.region, spending)
-            return _run(todo, target, catalog, plan, url or "http://127.0.0.1:8900", report, Path(report_dir))
+            click.echo(f"Contracts against {target.name}, region {target.region}, seed {plan.seed}")
+            click.echo(f"It can do this: {', '.join(sorted(target.abilities)) or 'nothing special'}")
+            progress = _Progress(len(todo))
+            verdicts = run(todo, target, catalog, plan, progress.example)
+            findings = Findings(target, url or "http://127.0.0.1:8900", plan.seed, [])
+            return _tell_all(verdicts, findings, progress, report, Path(report_dir))
         finally:
             target.close()
     except NoAnswerError as error:
@@ -178,36 +197,77 @@ def _parameters(app: Callable[..., Any]) -> Sequence[Parameter]:
         raise click.UsageError(f"--app names {app!r:.80}, which is no application") from None
 
 
+# -- recordings
+
+_OF_RECORDINGS = {"cassettes", "only", "basis", "report", "report_dir", "only_list"}
+
+
+def _refuse_others() -> None:
+    """Options that say nothing of recordings are not passed over in silence. Raises click.UsageError."""
+    context = click.get_current_context()
+    for param in context.command.params:
+        given = context.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE
+        if given and param.name not in _OF_RECORDINGS:
+            raise click.UsageError(f"{param.opts[0]} says nothing of recordings; leave it out with --cassettes")
+
+
+def _judge(
+    folder: Path,
+    contracts: Sequence[Contract],
+    catalog: Catalog,
+    bases: Sequence[str],
+    report: Sequence[str],
+    report_dir: Path,
+) -> int:
+    from fakescope.errors import CassetteError
+    from fakescope_contracts.recorded import CassetteTarget, judged, left_out, stories
+    from fakescope_contracts.reports import Findings
+
+    target = CassetteTarget(str(folder))
+    try:
+        told = stories(folder, target, catalog)
+    except CassetteError as error:
+        raise click.UsageError(str(error)) from None
+    answers, tasks = sum(len(one.answers) for one in told), sum(len(one.tasks) for one in told)
+    if not answers:
+        raise click.UsageError(f"{folder} has no recorded answer of this API; its files are to be *.yaml")
+    click.echo(f"Contracts against the recordings in {folder}: {len(told)} cassettes, {answers} answers, {tasks} tasks")
+    able = sum(bool(one.recorded) for one in contracts)
+    click.echo(f"        {able} contracts can judge recordings, {len(contracts) - able} need requests of their own")
+    for reason, count in left_out(told).most_common():
+        click.echo(f"        left out: {count} {reason}")
+    verdicts = judged(contracts, told, catalog, bases)
+    return _tell_all(verdicts, Findings(target, "", None, []), _Progress(0), report, report_dir)
+
+
 # -- telling
 
 
-def _run(
-    todo: Sequence[Trial], target: Target, catalog: Catalog, plan: Any, base: str, report: Sequence[str], folder: Path
+def _tell_all(
+    found: Iterator[Verdict], findings: Findings, progress: _Progress, report: Sequence[str], folder: Path
 ) -> int:
-    from fakescope_contracts.reports import REPORTS, Findings, summary
-    from fakescope_contracts.runner import run
+    """Say of each contract what came of it, as soon as it is known, and write the reports."""
+    from fakescope_contracts.reports import REPORTS, summary
 
-    click.echo(f"Contracts against {target.name}, region {target.region}, seed {plan.seed}")
-    click.echo(f"It can do this: {', '.join(sorted(target.abilities)) or 'nothing special'}")
-    progress = _Progress(len(todo))
     verdicts: list[Verdict] = []
-    interrupted = False
+    findings, interrupted = findings._replace(verdicts=verdicts), False
     try:
-        for verdict in run(todo, target, catalog, plan, progress.example):
+        for verdict in found:
             if verdicts and verdicts[-1].trial.contract is not verdict.trial.contract:
-                _tell(Findings(target, base, plan.seed, verdicts), verdicts[-1].trial.contract, progress)
+                _tell(findings, verdicts[-1].trial.contract, progress)
             verdicts.append(verdict)
             progress.done += 1
     except KeyboardInterrupt:
         interrupted = True
     finally:
         progress.clear()
-    findings = Findings(target, base, plan.seed, verdicts)
     if verdicts:
         _tell(findings, verdicts[-1].trial.contract, progress)
-    if (purse := getattr(target, "purse", None)) is not None:
+    if (purse := getattr(findings.target, "purse", None)) is not None:
         click.echo(f"Money: {purse}")
-    click.echo(summary(findings) + (f"; interrupted, {len(todo) - len(verdicts)} not tried" if interrupted else ""))
+    click.echo(
+        summary(findings) + (f"; interrupted, {progress.trials - len(verdicts)} not tried" if interrupted else "")
+    )
     folder.mkdir(parents=True, exist_ok=True)
     for kind in report:
         name, made = REPORTS[kind]
@@ -220,12 +280,12 @@ class _Progress:
     """One line on a terminal that says where the run is; nothing in a pipe."""
 
     def __init__(self, trials: int) -> None:
-        self._trials, self.done, self._shown = trials, 0, ""
+        self.trials, self.done, self._shown = trials, 0, ""
         self._live = sys.stderr.isatty()
 
     def example(self, trial: Trial, examples: int) -> None:
         if self._live and examples % 10 == 0:
-            line = f"{self.done}/{self._trials}  {trial.contract.id} {trial.shown} {examples}/{trial.examples}"[:100]
+            line = f"{self.done}/{self.trials}  {trial.contract.id} {trial.shown} {examples}/{trial.examples}"[:100]
             self._write(line)
 
     def clear(self) -> None:
@@ -248,27 +308,33 @@ def _tell(findings: Findings, contract: Contract, progress: _Progress) -> None:
     outcomes = {one.outcome for one in found}
     word = next(word for word in ("broken", "error", "kept", "skipped") if word in outcomes)
     mark = word.upper() if word in ("broken", "error") else word
+    recorded = any(one.trial.about and not one.trial.reason for one in found)
+    unit = "answers " if any(one.trial.about for one in found) else "examples"
     examples, seconds = sum(one.examples for one in found), sum(one.seconds for one in found)
     models = ""
-    if contract.per == "model":
+    whole = any(one.trial.about for one in found) or contract.per == "target"
+    kind = "recordings" if recorded else "" if whole else "models"
+    if kind:
         many = sum(one.outcome == word for one in found)
         names = [one.trial.shown for one in found] if len(found) <= _MOST_TOLD else []
-        models = f"  {many} of {len(found)} models{': ' if names else ''}{', '.join(names)}"
-    click.echo(f"{mark:<8}{contract.id:<28}{contract.basis:<11}{examples:>6} examples {seconds:>6.1f} s{models}")
+        models = f"  {many} of {len(found)} {kind}{': ' if names else ''}{', '.join(names)}"
+    click.echo(f"{mark:<8}{contract.id:<28}{contract.basis:<11}{examples:>6} {unit} {seconds:>6.1f} s{models}")
     reasons: dict[str, int] = {}
     for one in found:
         if one.said and one.outcome in ("skipped", "kept"):
             reasons[one.said] = reasons.get(one.said, 0) + 1
     for said, count in reasons.items():
-        click.echo(f"        {f'{count} models: ' if contract.per == 'model' else ''}{said}")
+        click.echo(f"        {f'{count} {kind}: ' if kind else ''}{said}")
     bad = [one for one in found if one.outcome in ("broken", "error")]
     if bad:
         click.echo(f"        promised: {contract.promise}")
     for one in bad[:_MOST_TOLD]:
-        click.echo(f"        {one.trial.shown or 'but'}: {one.said}")
+        click.echo(f"        {'but' if one.trial.about else one.trial.shown or 'but'}: {one.said}")
+        if one.trial.about and one.broken is not None:
+            click.echo(f"        where r1, r2, … are its answers, this does not hold: {one.broken.claim}")
     if len(bad) > _MOST_TOLD:
-        click.echo(f"        and {len(bad) - _MOST_TOLD} models more; --report has them all")
-    shown = next((one for one in bad if one.broken is not None), None)
+        click.echo(f"        and {len(bad) - _MOST_TOLD} {kind} more; --report has them all")
+    shown = next((one for one in bad if one.broken is not None and not one.trial.about), None)
     if shown is not None:
         case = case_of(shown, findings)
         click.echo(f"\n--- curl\n{as_curl(case)}\n--- pytest\n{as_pytest(case)}---\n")

@@ -117,6 +117,8 @@ def only(reply: Reply, path: str, *keys: str) -> None:
 class Watched:
     """A task and all that was ever seen of it. `fate` is how its body was made: right, or with a mistake.
 
+    Of a recorded one nobody knows: its fate is "recorded", or "odd" where its body cannot be read by the catalogue.
+
     `made` is the answer to its submission. A claim names the task by that, because another run gives other ids.
     """
 
@@ -159,6 +161,8 @@ class Lives(RuleBasedStateMachine):
     """Tasks are submitted, looked at and let be. A contract adds what else is done, and judges what is seen."""
 
     accounts: tuple[str, ...] = ("a",)
+    of_unknown = False
+    """Whether a contract judges what is said of a task that there is not any more; only asked for recordings."""
     most = 8
     """So many tasks in one example: all of them can be looked at within a second."""
 
@@ -212,11 +216,18 @@ class Lives(RuleBasedStateMachine):
             self.talk.let_pass(seconds, account)
         return seconds > 0
 
+    def judge_cancel(self, task: Watched, before: str, reply: Reply, *, stood_still: bool) -> None:
+        """Judge the answer to a cancellation of a task last seen as `before`, at the same time if it stood still."""
+        del before, stood_still
+        task.canceled = reply.status_code == 200 or task.canceled
+
+    def listed(self, reply: Reply) -> None:
+        """Judge a recorded page of the list by what was seen of the tasks on it."""
+
     def hand_in(self, body: Any, fate: str = "right", *, spec: ModelSpec | None = None, account: str = "a") -> Watched:
         """Submit a body. Raises Broken if that makes no task."""
-        return self._made(
-            self.talk.submit(spec or self.spec, body, account=account), body, fate, spec or self.spec, account
-        )
+        reply = self.talk.submit(spec or self.spec, body, account=account)
+        return self._made(reply, body, fate, spec or self.spec, account)
 
     def made_of(self, body: Any, fate: str, account: str = "a") -> Watched | None:
         """As `hand_in`, but no task of a body with a mistake that shows at once."""
@@ -226,15 +237,20 @@ class Lives(RuleBasedStateMachine):
         return self._made(reply, body, fate, self.spec, account) if reply.status_code == 200 else None
 
     def _made(self, reply: Reply, body: Any, fate: str, spec: ModelSpec, account: str) -> Watched:
-        task_id = self.talk.task_of(reply)
-        task = Watched(task_id, account, spec, body, reply, self.now(account), fate)
+        return self.adopt(Watched(self.talk.task_of(reply), account, spec, body, reply, self.now(account), fate))
+
+    def adopt(self, task: Watched) -> Watched:
+        """Watch a task that was just made."""
         self.all.append(task)
         return task
 
     def look(self, task: Watched, *, patient: bool = True) -> str:
         """Ask for a task and judge it."""
         reply = self.talk.poll(task.id, account=task.account, patient=patient)
-        now = self.now(task.account)
+        return self.saw(task, reply, self.now(task.account))
+
+    def saw(self, task: Watched, reply: Reply, now: datetime | None) -> str:
+        """Judge an answer about a task, and remember it."""
         status = reply.has_status(200).at("output.task_status")
         claim = f"isinstance({reply.where('output.task_status')}, str)"
         reply.hold(isinstance(status, str), f"output.task_status is {status!r}", claim)

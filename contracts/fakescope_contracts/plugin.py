@@ -9,6 +9,7 @@ import pytest
 
 _OPTIONS = {
     "url": ("URL", None, "run the contracts of fakescope_contracts against this server"),
+    "cassettes": ("DIR", None, "run the contracts of fakescope_contracts against the recordings in this folder"),
     "models": ("NAMES", "", "only these models, with commas"),
     "only": ("IDS", "", "only contracts with these ids, or that begin so"),
     "basis": ("WORDS", "", "only what is known in these ways: seen, documented, inferred"),
@@ -26,4 +27,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str | None:
     url = config.getoption("--fakescope-url")
+    if folder := config.getoption("--fakescope-cassettes"):
+        return f"fakescope contracts: the recordings in {folder}"
     return f"fakescope contracts: {url}, seed {config.getoption('--fakescope-seed')}" if url else None

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote
 
 from hypothesis import strategies as st
 
 from fakescope.catalog.spec import ModelSpec
 from fakescope_contracts.conversation import NO_TASK, Conversation, Reply
-from fakescope_contracts.registry import Draw, contract
+from fakescope_contracts.registry import Asked, Draw, contract
 from fakescope_contracts.strategies import smallest_body
 
+_PAGE_SIZE = 10  # where a query does not say. Source: Manage asynchronous tasks, Batch query
 _ids = st.sampled_from([NO_TASK, "1111"]) | st.uuids(version=4).map(str) | st.text(min_size=1, max_size=30)
 
 
-@contract(
-    "queries.unknown-id",
-    "A query for an id that is not there is 200 UNKNOWN, the id echoed, and nothing more",
-    basis="seen",
-    costs=False,
-)
-def unknown_ids_are_unknown(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:  # noqa: ARG001
-    task_id = draw(
-        _ids.filter(lambda text: quote(text, safe="").strip(".") != "" and "/" not in text and _is_sendable(text))
-    )
-    reply = talk.poll(task_id).has_status(200).has("output.task_status", "UNKNOWN").has("output.task_id", task_id)
+def _is_unknown(reply: Reply, task_id: str) -> None:
+    reply.has_status(200).has("output.task_status", "UNKNOWN").has("output.task_id", task_id)
     keys, expected = (
         [sorted(reply.json()), sorted(reply.at("output"))],
         [["output", "request_id"], ["task_id", "task_status"]],
@@ -33,29 +26,50 @@ def unknown_ids_are_unknown(talk: Conversation, spec: ModelSpec, draw: Draw) -> 
     reply.hold(keys == expected, f"its keys are {keys}", claim)
 
 
+def _recorded_unknown(asked: Asked, reply: Reply) -> bool:
+    """A query that is refused for its key or its rate says nothing of the task."""
+    if asked.kind != "poll" or reply.status_code in (401, 403, 429):
+        return False
+    if reply.status_code == 200 and reply.at("output.task_status") != "UNKNOWN":
+        return False
+    _is_unknown(reply, asked.task_id)
+    return True
+
+
+@contract(
+    "queries.unknown-id",
+    "A query for an id that is not there is 200 UNKNOWN, the id echoed, and nothing more",
+    basis="seen",
+    costs=False,
+    recorded=_recorded_unknown,
+)
+def unknown_ids_are_unknown(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:  # noqa: ARG001
+    task_id = draw(
+        _ids.filter(lambda text: quote(text, safe="").strip(".") != "" and "/" not in text and _is_sendable(text))
+    )
+    _is_unknown(talk.poll(task_id), task_id)
+
+
+def _recorded_refusal(asked: Asked, reply: Reply) -> bool:
+    about = asked.kind == "cancel" and reply.status_code not in (200, 401, 403, 429)
+    if about:
+        reply.is_refused("cancel_refused")
+    return about
+
+
 @contract(
     "queries.cancel-unknown",
     "A cancellation of an id that is not there is 400 UnsupportedOperation",
     basis="inferred",
     costs=False,
+    recorded=_recorded_refusal,
 )
 def unknown_ids_are_not_cancelled(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:  # noqa: ARG001
     talk.cancel(str(draw(st.uuids(version=4)))).is_refused("cancel_refused")
 
 
-@contract(
-    "queries.list-page",
-    "A page of the list says which, how large, and of how many, in numbers",
-    basis="seen",
-    costs=False,
-)
-def a_page_says_what_it_is(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:  # noqa: ARG001
-    query = draw(
-        st.fixed_dictionaries({}, optional={"page_no": st.integers(1, 1000), "page_size": st.integers(1, 100)})
-    )
-    reply = talk.list(query).has_status(200)
-    page_size = query.get("page_size", talk.catalog.service.page_size_default)
-    reply.has("page_no", query.get("page_no", 1)).has("page_size", page_size)
+def _is_a_page(reply: Reply, page_no: int, page_size: int) -> None:
+    reply.has_status(200).has("page_no", page_no).has("page_size", page_size)
     total, rows = reply.at("total"), reply.at("data")
     reply.hold(type(total) is int and total >= 0, f"total is {total!r}", f"type({reply.where('total')}) is int")
     reply.hold(isinstance(rows, list), f"data is {rows!r}", f"isinstance({reply.where('data')}, list)")
@@ -65,6 +79,31 @@ def a_page_says_what_it_is(talk: Conversation, spec: ModelSpec, draw: Draw) -> N
     reply.hold(
         sorted(reply.json()) == keys, f"its keys are {sorted(reply.json())}", f"sorted({reply.name}.json()) == {keys}"
     )
+
+
+def _recorded_page(asked: Asked, reply: Reply) -> bool:
+    numbers = [asked.query.get("page_no", "1"), asked.query.get("page_size", str(_PAGE_SIZE))]
+    about = (
+        asked.kind == "list" and reply.status_code == 200 and all(re.fullmatch("[1-9][0-9]{0,8}", n) for n in numbers)
+    )
+    if about:
+        _is_a_page(reply, *map(int, numbers))
+    return about
+
+
+@contract(
+    "queries.list-page",
+    "A page of the list says which, how large, and of how many, in numbers",
+    basis="seen",
+    costs=False,
+    recorded=_recorded_page,
+)
+def a_page_says_what_it_is(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:  # noqa: ARG001
+    query = draw(
+        st.fixed_dictionaries({}, optional={"page_no": st.integers(1, 1000), "page_size": st.integers(1, 100)})
+    )
+    page_size = query.get("page_size", talk.catalog.service.page_size_default)
+    _is_a_page(talk.list(query), query.get("page_no", 1), page_size)
 
 
 @contract(

@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from fakescope.catalog.spec import ModelSpec
-from fakescope_contracts.conversation import Conversation
-from fakescope_contracts.registry import Draw, contract
+from fakescope_contracts.conversation import Conversation, Reply
+from fakescope_contracts.registry import Asked, Draw, contract
 from fakescope_contracts.strategies import smallest_body
 
 
@@ -55,12 +55,27 @@ def unknown_models_are_refused(talk: Conversation, spec: ModelSpec, draw: Draw) 
     reply.has_status(404, 400).has("code", "InvalidParameter").has("message", "Model not exist.")
 
 
+def _recorded_envelope(asked: Asked, reply: Reply) -> bool:
+    """Only of one mistake at a time, and not where the key, the rate or the account is refused first."""
+    body = asked.body
+    if asked.kind != "submit" or not isinstance(body, dict) or reply.status_code not in (200, 400):
+        return False
+    wrong = ["model_missing"] if body.get("model") is None else []
+    if not isinstance(given := body.get("input"), dict):
+        wrong.append("input_missing" if given is None else "input_not_object")
+    if len(wrong) != 1 or (wrong != ["model_missing"] and asked.spec is None) or reply.at("code") == "Arrearage":
+        return False
+    reply.is_refused(wrong[0])
+    return True
+
+
 @contract(
     "submissions.envelope",
     "A body without model or input, or with one that is no object, is refused before its fields are looked at",
     basis="documented",
     per="model",
     costs=False,
+    recorded=_recorded_envelope,
 )
 def the_envelope_is_checked(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
     body = smallest_body(spec)

@@ -16,11 +16,11 @@ __all__ = ["REPORTS", "Findings", "case_of", "summary", "told"]
 
 
 class Findings(NamedTuple):
-    """A run: what was judged, with which seed, and the verdicts in their order."""
+    """A run: what was judged, with which seed (None of recordings: nothing is drawn), the verdicts in their order."""
 
     target: Target
     base: str
-    seed: int
+    seed: int | None
     verdicts: Sequence[Verdict]
 
     def counts(self) -> Mapping[str, int]:
@@ -47,6 +47,8 @@ def case_of(verdict: Verdict, findings: Findings) -> Case:
 def summary(findings: Findings) -> str:
     """One line: how many verdicts of each kind, examples, time, seed."""
     counts = ", ".join(f"{count} {word}" for word, count in findings.counts().items() if count or word == "broken")
+    if findings.seed is None:
+        return f"{counts}; {findings.examples} judgements in {findings.seconds:.1f} s"
     return f"{counts}; {findings.examples} examples in {findings.seconds:.1f} s, seed {findings.seed}"
 
 
@@ -72,8 +74,10 @@ def _rows(findings: Findings) -> list[dict[str, Any]]:
             "seconds": round(one.seconds, 3),
         }
         if one.broken is not None:
-            case = case_of(one, findings)
-            row |= {"claim": one.broken.claim, "curl": as_curl(case), "pytest": as_pytest(case)}
+            row["claim"] = one.broken.claim
+            if not one.trial.about:  # what was recorded cannot be asked again
+                case = case_of(one, findings)
+                row |= {"curl": as_curl(case), "pytest": as_pytest(case)}
         rows.append(row)
     return rows
 
@@ -106,8 +110,9 @@ def _junit(findings: Findings) -> str:
     }
     root = ElementTree.Element("testsuites", {"name": "fakescope contract", **totals})
     suite = ElementTree.SubElement(root, "testsuite", {"name": _xml(findings.target.name), **totals})
-    properties = ElementTree.SubElement(suite, "properties")
-    ElementTree.SubElement(properties, "property", {"name": "seed", "value": str(findings.seed)})
+    if findings.seed is not None:
+        properties = ElementTree.SubElement(suite, "properties")
+        ElementTree.SubElement(properties, "property", {"name": "seed", "value": str(findings.seed)})
     for row, verdict in zip(_rows(findings), findings.verdicts, strict=True):
         name = row["model"] or row["promise"]
         about = {"classname": row["contract"], "name": _xml(name), "time": f"{verdict.seconds:.3f}"}

@@ -38,17 +38,18 @@ class Plan(NamedTuple):
 
 class Trial(NamedTuple):
     """A contract to be checked with a model. `reason` says why it is skipped, or "". `shown` is the model's name, or
-    "" where the contract is not about models.
+    "" where the contract is not about models. `about` is the recording that is judged, if one is.
     """
 
     contract: Contract
     spec: ModelSpec
     examples: int
     reason: str
+    about: str = ""
 
     @property
     def shown(self) -> str:
-        return self.spec.name if self.contract.per == "model" else ""
+        return self.about or (self.spec.name if self.contract.per == "model" else "")
 
 
 class Tally:

@@ -32,6 +32,7 @@ from fakescope_contracts.strategies import broken_bodies, smallest_body
 _offs = st.sampled_from([1, -3600, -1, 1800, 3600])
 _WORDS = ("PENDING", "RUNNING", *ENDED)
 _SECOND = timedelta(seconds=1)
+_CLOCKS = timedelta(seconds=60)  # how far two clocks of one service may be apart: no time zone is so near
 _STORY = (
     ("scheduled_time", ("PENDING",), ("RUNNING", "POST-PROCESSING", "SUCCEEDED")),
     ("end_time", ("PENDING", "PRE-PROCESSING", "RUNNING", "POST-PROCESSING"), ENDED),
@@ -48,6 +49,7 @@ _STORY = (
     basis="seen",
     applies=makes_tasks,
     steps=12,
+    recorded=True,
 )
 class Identifiers(Lives):
     def __init__(self, talk: Conversation, spec: ModelSpec) -> None:
@@ -71,13 +73,11 @@ class Identifiers(Lives):
             came = f"request_id {found} is the id of a task"
             reply.hold(found != task.id, came, f"{where} != {task.named}")
 
-    def hand_in(self, body: Any, fate: str = "right", *, spec: ModelSpec | None = None, account: str = "a") -> Watched:
-        known = [*self.all]
-        task = super().hand_in(body, fate, spec=spec, account=account)
-        for one in known:
+    def adopt(self, task: Watched) -> Watched:
+        for one in self.all:
             came = f"task_id {task.id} was given before"
             task.made.hold(one.id != task.id, came, f"{task.named} != {one.named}")
-        return task
+        return super().adopt(task)
 
 
 # -- statuses
@@ -89,12 +89,13 @@ class Identifiers(Lives):
     basis="documented",
     per="model",
     applies=makes_tasks,
+    recorded=True,
 )
 class Graph(Lives):
     def judge(self, task: Watched, reply: Reply, now: datetime | None) -> None:
         if now is not None and task.submitted is not None and now >= task.submitted + DAY:
             return
-        words = _WORDS + PHASES * self.spec.phases
+        words = _WORDS + PHASES * task.spec.phases
         status = reply.has("output.task_status", *words).at("output.task_status")
         where = reply.where("output.task_status")
         was_asked = status != "CANCELED" or task.canceled
@@ -104,7 +105,7 @@ class Graph(Lives):
 
     @rule(task=TASKS)
     def cancel(self, task: Watched) -> None:
-        task.canceled = self.talk.cancel(task.id, account=task.account).status_code == 200 or task.canceled
+        self.judge_cancel(task, task.status, self.talk.cancel(task.id, account=task.account), stood_still=False)
 
     @rule(task=TASKS)
     def follow(self, task: Watched) -> None:
@@ -124,6 +125,7 @@ class Graph(Lives):
     per="model",
     applies=makes_tasks,
     steps=10,
+    recorded=True,
 )
 class Terminal(Lives):
     def bodies(self, data: st.DataObject) -> tuple[Any, str]:
@@ -187,8 +189,11 @@ def _length(value: Any) -> int | None:
     needs={"clock"},
     applies=makes_tasks,
     steps=10,
+    recorded=True,
 )
 class Expiry(Lives):
+    of_unknown = True
+
     def judge(self, task: Watched, reply: Reply, now: datetime | None) -> None:
         assert now is not None
         assert task.submitted is not None
@@ -243,6 +248,7 @@ class Expiry(Lives):
     per="model",
     applies=makes_tasks,
     steps=10,
+    recorded=True,
 )
 class Times(Lives):
     def bodies(self, data: st.DataObject) -> tuple[Any, str]:
@@ -263,8 +269,13 @@ class Times(Lives):
             found[name] = at
             self.stands(task, reply, name)
         self.are_there(reply, status, found)
-        if now is not None:
+        if now is not None and self.has_clock:
             self.agree(task, reply, status, found, now)
+        elif task.submitted is not None and "submit_time" in found:  # recorded, by another clock of theirs
+            off = abs(found["submit_time"] - task.submitted)
+            came = f"submit_time is {found['submit_time']}, and the submission came at {task.submitted}"
+            came_at = f'int({task.made.name}.headers["req-arrive-time"]) / 1000'
+            reply.hold(off <= _CLOCKS, came, f"abs({seconds_of(reply, 'submit_time')} - {came_at}) <= 60")
 
     def are_there(self, reply: Reply, status: Any, found: dict[str, datetime]) -> None:
         """Source: API references, Response parameters; a failed task's are not in all documents."""

@@ -1,8 +1,13 @@
-"""The contracts as tests, one for each contract and model: `pytest --pyargs fakescope_contracts --fakescope-url …`."""
+"""The contracts as tests: `pytest --pyargs fakescope_contracts --fakescope-url …`, one for each contract and model, or
+`--fakescope-cassettes DIR`, one for each contract.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,9 +15,10 @@ import pytest
 
 from fakescope.catalog import load
 from fakescope.catalog.spec import BASES
-from fakescope.errors import SettingsError
+from fakescope.errors import CassetteError, SettingsError
 from fakescope_contracts.command import chosen_contracts, chosen_models, words
-from fakescope_contracts.registry import all_contracts
+from fakescope_contracts.recorded import CassetteTarget, Story, judged, stories
+from fakescope_contracts.registry import Contract, all_contracts
 from fakescope_contracts.reports import Findings, case_of, told
 from fakescope_contracts.reproduce import as_curl, as_pytest
 from fakescope_contracts.runner import Plan, Trial, trials, try_out
@@ -28,10 +34,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     def given(name: str) -> Any:
         return metafunc.config.getoption(f"--fakescope-{name}")
 
-    if not given("url"):
+    if bool(given("url")) == bool(given("cassettes")):
         raise pytest.Collector.CollectError(
-            "give --fakescope-url http://127.0.0.1:8900, the server that is to be judged"
+            "give --fakescope-url http://127.0.0.1:8900, the server that is to be judged, or --fakescope-cassettes DIR"
         )
+    if given("cassettes"):
+        judges = _of_recordings(Path(given("cassettes")), words(None, None, given("only")), given("basis"))
+        metafunc.parametrize("judge", list(judges.values()), ids=list(judges))
+        return
     plan = Plan(given("max-examples"), given("seed"), words(None, None, given("basis")) or BASES)
     try:
         target = open_target(given("url"), CATALOG, os.environ)
@@ -44,15 +54,42 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.config.add_cleanup(target.close)
     todo = trials(contracts, target, specs, plan)
     ids = [f"{one.contract.id} {one.shown}".strip() for one in todo]
-    metafunc.parametrize(("trial", "target", "plan"), [(one, target, plan) for one in todo], ids=ids)
+    metafunc.parametrize("judge", [partial(_judge, one, target, plan, given("url")) for one in todo], ids=ids)
 
 
-def test_contract(trial: Trial, target: Target, plan: Plan, pytestconfig: pytest.Config) -> None:
+def test_contract(judge: Callable[[], None]) -> None:
+    judge()
+
+
+def _of_recordings(folder: Path, only: Sequence[str], basis: str) -> dict[str, Callable[[], None]]:
+    try:
+        told = stories(folder, CassetteTarget(str(folder)), CATALOG)
+        contracts = chosen_contracts(all_contracts(), only)
+    except CassetteError as error:
+        raise pytest.Collector.CollectError(f"--fakescope-cassettes: {error}") from None
+    except click.UsageError as error:
+        raise pytest.Collector.CollectError(error.message) from None
+    if not any(one.answers for one in told):
+        raise pytest.Collector.CollectError(f"--fakescope-cassettes: {folder} has no recorded answer of this API")
+    bases = words(None, None, basis) or BASES
+    return {one.id: partial(_judge_recorded, one, told, bases) for one in contracts}
+
+
+def _judge_recorded(one: Contract, told: Sequence[Story], bases: Sequence[str]) -> None:
+    verdicts = list(judged([one], told, CATALOG, bases))
+    broken = [f"{verdict.said}\n{verdict.broken.claim}" for verdict in verdicts if verdict.broken is not None]
+    if broken:
+        pytest.fail("\n".join([f"promised: {one.promise}", *broken]), pytrace=False)
+    if all(verdict.outcome == "skipped" for verdict in verdicts):
+        pytest.skip("; ".join(sorted({verdict.said for verdict in verdicts})))
+
+
+def _judge(trial: Trial, target: Target, plan: Plan, url: str) -> None:
     verdict = try_out(trial, target, CATALOG, plan)
     if verdict.outcome == "skipped":
         pytest.skip(verdict.said)
     if verdict.broken is not None:
-        case = case_of(verdict, Findings(target, pytestconfig.getoption("--fakescope-url"), plan.seed, [verdict]))
+        case = case_of(verdict, Findings(target, url, plan.seed, [verdict]))
         shown = f"{told(verdict)}\npromised: {trial.contract.promise}\nbut: {verdict.said}"
         pytest.fail(f"{shown}\n\n{as_curl(case)}\n{as_pytest(case)}", pytrace=False)
     assert verdict.outcome == "kept", verdict.said

@@ -123,7 +123,7 @@ def test_the_contracts_are_listed_without_a_target(run: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "give --url http://…, --app module:name or --region of the vendor, one of them"),
+        ([], "give --url http://…, --app module:name, --cassettes DIR or --region of the vendor, one of them"),
         (["--url", "http://127.0.0.1:1", "--app", "x:y"], "one of them"),
         (["--url", "nowhere"], "'nowhere' is not an address; give one such as http://127.0.0.1:8900"),
         (["--app", "no_such_module:app"], "--app 'no_such_module:app' is not there"),
