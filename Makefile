@@ -12,7 +12,7 @@ CONTRACT_SEED ?= 0
 EXAMPLES ?= 1000
 export CONTRACT_SEED
 
-.PHONY: run test check contracts format bench cassettes schemathesis tools clean
+.PHONY: run test check coverage contracts format bench cassettes schemathesis tools clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/fakescope serve $(ARGS)
@@ -27,6 +27,10 @@ check:
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	@echo "The contracts of this run are drawn from seed $(CONTRACT_SEED)"
+	$(BIN)/pytest -n $(WORKERS)
+
+# The same tests, traced: minutes more, and so not a part of `make test`. The floor is in pyproject.toml.
+coverage: $(VENV)/dev.stamp
 	$(BIN)/pytest -n $(WORKERS) --cov --cov-report=term
 
 # A new seed each time, printed first and last; `make contracts ARGS="--seed 7 --only tasks"` is one again.
