@@ -186,7 +186,7 @@ class Core:
                     raise httpx.ReadTimeout("the answer came too slowly, or was endless")
             return Answer(response.status_code, headers, bytes(body))
         except _FAILURES as error:  # httpx says nothing of some, and its errors hold the request, and so the key
-            text = f"{type(error).__name__}: {error}".removesuffix(": ").replace(self._key, "***")
+            text = f"{type(error).__name__} at {request.url.host}: {error}".removesuffix(": ").replace(self._key, "***")
             about = {"http_status": response.status_code if response else 0, "unsent": isinstance(error, _UNSENT)}
         finally:
             if response is not None:

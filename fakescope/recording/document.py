@@ -46,9 +46,9 @@ def rows(path: Path) -> tuple[Provenance, list[Row]]:
     document = read_yaml(text, place)
     if isinstance(document, list) and document and isinstance(document[0], Table) and "request" in document[0]:
         raise CassetteError(f"{place}: written by a VCR.py before 1.0; record it again")
-    if not isinstance(document, Table) or not isinstance(document.get("interactions"), list):
+    provenance = _provenance(document, place) if isinstance(document, Table) else None  # a newer format says so first
+    if provenance is None or not isinstance(document.get("interactions"), list):
         raise CassetteError(f"{place}: not a cassette: it has no list named interactions")
-    provenance = _provenance(document, place)
     if "fakescope" in document and "version" not in document:  # we write it last
         raise CassetteError(f"{place}: cut off: a cassette ends with its version")
     found = [_row(item, n, path) for n, item in enumerate(document["interactions"], 1)]

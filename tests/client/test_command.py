@@ -120,7 +120,7 @@ def test_cancel_of_a_pending_task(say: Callable[..., Said]) -> None:
         (["wait", "no-such-task"], 1, "the task has expired"),
         (["fetch", "no-such-task"], 1, ""),
         (["run", "wan2.6-t2v", "[fakescope:stuck]", "--timeout", "0"], 124, "not ended within 0 s"),
-        (["list", "--base-url", "http://127.0.0.1:9/api/v1", "--patience", "0"], 3, "ConnectError"),
+        (["list", "--base-url", "http://127.0.0.1:9/api/v1", "--patience", "0"], 3, "ConnectError at 127.0.0.1: "),
         (["run", "wan2.6-t2v", "a", "--base-url", "http://127.0.0.1:9/api/v1", "--patience", "0"], 3, "ConnectError"),
         ([], 2, "VERB"),
         (["fly"], 2, "invalid choice"),

@@ -621,3 +621,10 @@ def test_a_session_whose_folder_has_gone_says_so_in_one_line(tmp_path: Path) -> 
 
     with pytest.raises(CassetteError, match="cannot be written: File exists"):
         session.close()
+
+
+def test_newer_format_is_named_even_if_nothing_else_is_known_of_it(tmp_path: Path) -> None:
+    (tmp_path / "new.yaml").write_text("fakescope:\n  format: 99\ntapes: []\n")
+
+    with pytest.raises(CassetteError, match="format 99 is newer than this fakescope"):
+        load(tmp_path / "new.yaml")
