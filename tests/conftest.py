@@ -77,11 +77,11 @@ class Server:
 
 @pytest.fixture(scope="session")
 def start_server() -> Iterator[Callable[..., Server]]:
-    """Start `fakescope serve` with these flags; it is stopped at the end of the run."""
+    """Start `fakescope serve` with these flags, by default with seed 1; it is stopped at the end of the run."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*flags: str) -> Server:
-        command = [sys.executable, "-m", "fakescope", "serve", "--port", "0", "--log", "off", *flags]
+        command = [sys.executable, "-m", "fakescope", "serve", "--port", "0", "--log", "off", "--seed", "1", *flags]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         started.append(process)
         assert process.stdout is not None

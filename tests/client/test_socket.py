@@ -64,7 +64,7 @@ async def test_two_hundred_waits_keep_the_limits_of_the_vendor(start_server: Cal
         tasks = []
         for _ in range(WAITS // 20):
             tasks += [
-                await client.submit(model, {"prompt": "[fakescope:seconds=1]"}) for model in MODELS for _ in range(5)
+                await client.submit(model, {"prompt": "[fakescope:seconds=3]"}) for model in MODELS for _ in range(5)
             ]
             await order("advance", seconds=1)
         polled.clear()
@@ -80,7 +80,7 @@ async def test_two_hundred_waits_keep_the_limits_of_the_vendor(start_server: Cal
     assert {status for _, status in polled} == {200}
     times = [at for at, _ in polled]
     assert max(sum(start <= at < start + 1 for at in times) for start in times) <= 20
-    assert len(polled) > WAITS
+    assert len(polled) > WAITS  # the last ones are asked for before they can have ended
     assert len(ports) <= 20  # a connection is used again and again; the official SDK opens one per poll
 
 
