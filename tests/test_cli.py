@@ -39,7 +39,7 @@ def run(tmp_path: Path) -> Run:
     def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         env = environment(**variables)
         return subprocess.run(
-            [*FAKESCOPE, *arguments], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=20
+            [*FAKESCOPE, *arguments], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60
         )
 
     return run
@@ -66,13 +66,14 @@ class Serving:
         self.port = int(self.origin.rpartition(":")[2])
 
     def request(self, method: str, path: str, **more: Any) -> httpx.Response:
-        with httpx.Client(base_url=self.origin, headers={"Authorization": "Bearer sk-fake-cli"}, trust_env=False) as c:
-            return c.request(method, path, **more)
+        headers = {"Authorization": "Bearer sk-fake-cli"}
+        with httpx.Client(base_url=self.origin, headers=headers, trust_env=False, timeout=60) as client:
+            return client.request(method, path, **more)
 
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, str, str]:
         """Send the signal: exit status, the rest of standard output, all of standard error."""
         self.process.send_signal(number)
-        output, _ = self.process.communicate(timeout=10)
+        output, _ = self.process.communicate(timeout=60)
         return self.process.returncode, output, self._errors.read_text()
 
 
@@ -141,7 +142,7 @@ def kept_alive(port: int) -> HTTPConnection:
 def half_sent(port: int) -> socket.socket:
     """A client is in the middle of its request; the server waits for the rest (it said so: 100 Continue)."""
     head = f"POST {SUBMIT} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer k\r\nContent-Length: 9\r\nExpect: 100-continue"
-    connection = socket.create_connection(("127.0.0.1", port), timeout=5)
+    connection = socket.create_connection(("127.0.0.1", port), timeout=60)
     connection.sendall(head.encode() + b"\r\n\r\n")
     assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
     connection.sendall(b"{")
@@ -394,7 +395,7 @@ def test_version_is_printed(run: Run) -> None:
 def test_reader_that_went_away_is_no_error(arguments: list[str]) -> None:
     reader, writer = os.pipe()
     os.close(reader)  # as `| head -1` does once it has its line
-    ended = subprocess.run([*FAKESCOPE, *arguments], stdout=writer, stderr=subprocess.PIPE, text=True, timeout=20)
+    ended = subprocess.run([*FAKESCOPE, *arguments], stdout=writer, stderr=subprocess.PIPE, text=True, timeout=60)
     os.close(writer)
     assert (ended.returncode, ended.stderr) == (0, "")
 

@@ -214,21 +214,21 @@ def test_contracts_that_cost_money_are_held_by_the_gate_if_they_are_run_all_the_
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     known = {name: value for name, value in os.environ.items() if not name.startswith(("DASHSCOPE", "CONTRACT"))}
     whole = [sys.executable, "-m", "fakescope", "contract", *arguments]
-    return subprocess.run(whole, capture_output=True, text=True, env=known, timeout=100, check=False)
+    return subprocess.run(whole, capture_output=True, text=True, env=known, timeout=300, check=False)
 
 
 def billed(server: Any) -> Decimal:
     total = Decimal(0)
     for account in ("a", "b"):
-        ledger = httpx.get(
-            f"{server.origin}/_fakescope/ledger", headers={"Authorization": f"Bearer sk-contract-{account}"}
-        )
+        headers = {"Authorization": f"Bearer sk-contract-{account}"}
+        ledger = httpx.get(f"{server.origin}/_fakescope/ledger", headers=headers, timeout=60)
         total += Decimal(ledger.json()["cost_cny"])
     return total
 
 
 def tasks(server: Any) -> int:
-    shown = httpx.get(f"{server.origin}/_fakescope/tasks", headers={"Authorization": "Bearer sk-contract-a"})
+    headers = {"Authorization": "Bearer sk-contract-a"}
+    shown = httpx.get(f"{server.origin}/_fakescope/tasks", headers=headers, timeout=60)
     return len(shown.json()["tasks"])
 
 
