@@ -59,8 +59,10 @@ class Serving:
                 stderr=errors,
                 text=True,
             )
+        before = monotonic()
         assert self.process.stdout is not None
         self.ready = self.process.stdout.readline()
+        self.start_s = monotonic() - before
         self.base = self.ready.removeprefix("fakescope ready on ").strip()
         self.origin = self.base.removesuffix("/api/v1")
         self.port = int(self.origin.rpartition(":")[2])
@@ -160,7 +162,8 @@ def test_signal_ends_it_at_once(serve: Callable[..., Serving], client: Callable[
     if connection is not None:
         connection.close()
     assert (status, "Traceback" in errors) == (0, False)
-    assert took_s < 1.0  # it takes 0.12; the promise of 0.3 is measured by the benchmarks, on a quiet machine
+    # It takes 0.12; the promise of 0.3 is measured by the benchmarks, on a quiet machine. This may be a busy one.
+    assert took_s < 1 + 3 * serving.start_s
 
 
 def test_port_of_another_program_is_one_line_and_status_3(run: Run) -> None:
