@@ -47,12 +47,15 @@ def test_a_log_that_nobody_reads_stops_nothing() -> None:
         assert process.stdout is not None
         base = process.stdout.readline().removeprefix("fakescope ready on ").strip()
 
-        with httpx.Client(headers={"Authorization": "Bearer sk-fake-unread"}, timeout=60) as client:
-            for _ in range(2_500):  # far more lines than a pipe holds
-                assert client.get(f"{base}/tasks/nobody-knows-this-task-id-nobody-knows").status_code == 200
-        process.terminate()
+        try:
+            with httpx.Client(headers={"Authorization": "Bearer sk-fake-unread"}, timeout=60) as client:
+                for _ in range(2_500):  # far more lines than a pipe holds
+                    assert client.get(f"{base}/tasks/nobody-knows-this-task-id-nobody-knows").status_code == 200
+            process.terminate()
 
-        assert process.wait(timeout=60) == 0
+            assert process.wait(timeout=60) == 0
+        finally:
+            process.kill()  # leaving the block waits for its end
 
 
 def test_a_head_without_end_is_cut_off(start_server: Callable[..., Any]) -> None:

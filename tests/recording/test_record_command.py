@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -120,10 +121,14 @@ def test_a_command_may_take_its_time_after_a_signal(upstream: str, tmp_path: Pat
     command = [sys.executable, "-m", "fakescope", "record", *own, "--", sys.executable, "-c", script]
 
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment(), start_new_session=True) as run:
-        assert run.stdout is not None
-        assert run.stdout.readline() == "now\n"
-        (os.killpg if number is signal.SIGINT else os.kill)(run.pid, number)
-        assert run.wait(timeout=60) == 9
+        try:
+            assert run.stdout is not None
+            assert run.stdout.readline() == "now\n"
+            (os.killpg if number is signal.SIGINT else os.kill)(run.pid, number)
+            assert run.wait(timeout=60) == 9
+        finally:  # leaving the block waits for its end
+            with suppress(ProcessLookupError):
+                os.killpg(run.pid, signal.SIGKILL)
 
     assert len(load(tmp_path / "run.yaml").exchanges) == 3 + 50
 
