@@ -19,7 +19,7 @@ from fakescope.recording.exchange import Basis, Exchange, Headers, Provenance, R
 from fakescope.recording.media import STAND_IN, Media, extension, note, stand_in
 from fakescope.recording.reading import MOST_BYTES, Table, leads_out, read_file, read_yaml
 
-__all__ = ["BASES", "FORMAT", "Row", "is_address", "refuse_duplicates", "rows"]
+__all__ = ["BASES", "FORMAT", "Row", "duplicates", "is_address", "rows"]
 
 FORMAT = 1
 """The newest form of our own part of a cassette that is read, and the one that is written."""
@@ -52,7 +52,10 @@ def rows(path: Path) -> tuple[Provenance, list[Row]]:
     if "fakescope" in document and "version" not in document:  # we write it last
         raise CassetteError(f"{place}: cut off: a cassette ends with its version")
     found = [_row(item, n, path) for n, item in enumerate(document["interactions"], 1)]
-    refuse_duplicates(((row.exchange, row.line) for row in found), place)
+    if (twice := duplicates([row.exchange for row in found])) is not None:
+        first, second = twice
+        what = f"interaction {second + 1} is the same as interaction {first + 1}"
+        raise CassetteError(f"{place}:{found[second].line}: {what}; remove one of them")
     return provenance, found
 
 
@@ -219,14 +222,14 @@ def _with_media(response: Response, said: Any, path: Path, at: str) -> Response:
     return response._replace(body=content)
 
 
-def refuse_duplicates(found: Iterable[tuple[Exchange, int]], place: str) -> None:
-    """The same answer twice, with the request id that the vendor gives once only: files that were merged by hand."""
+def duplicates(exchanges: Iterable[Exchange]) -> tuple[int, int] | None:
+    """The places, from 0, of the same answer twice, with the request id that the vendor gives once only: so look files
+    that were merged by hand. None if there is no such pair.
+    """
     seen: dict[Any, int] = {}
-    for n, ((request, response, at_ms), line) in enumerate(found, 1):
-        if b'"request_id"' not in response.body:
-            continue
-        key = (request.method, request.url, request.body, response.status, response.body, at_ms)
-        if key in seen:
-            at = f"{place}:{line}" if line else place
-            raise CassetteError(f"{at}: interaction {n} is the same as interaction {seen[key]}; remove one of them")
-        seen[key] = n
+    for n, (request, response, at_ms) in enumerate(exchanges):
+        if b'"request_id"' in response.body:
+            key = (request.method, request.url, request.body, response.status, response.body, at_ms)
+            if (first := seen.setdefault(key, n)) != n:
+                return first, n
+    return None

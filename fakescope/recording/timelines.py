@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from fakescope.recording.exchange import Cassette, Exchange, Headers, Response
+from fakescope.recording.json_bodies import json_or_none
 from fakescope.recording.matching import Meaning, meaning_of
 
 __all__ = ["TERMINAL", "Library", "Recording", "Said", "Timeline", "library_of"]
@@ -135,7 +136,7 @@ def _read(library: Library, tape: int, exchanges: Sequence[Exchange]) -> None:
     opened: dict[str, _Open] = {}
     everything: list[_Open] = []
     for place, exchange in enumerate(exchanges):
-        body = _json(exchange.response.body)
+        body = json_or_none(exchange.response.body)
         said = _said(exchange.response, body)
         for link in said.links:
             library.links.setdefault((tape, urlsplit(link).path or "/"), link)
@@ -188,13 +189,6 @@ def _links(body: dict[str, Any]) -> Iterator[str]:
             waiting.extend(value)
         elif isinstance(value, str) and _LINK.fullmatch(value):
             yield value
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
 
 
 def _task_id(body: Any) -> str:

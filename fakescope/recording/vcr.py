@@ -80,8 +80,10 @@ class SessionCassette(VcrCassette):  # type: ignore[misc]
         if self.session.passes_by(request.uri):
             return None
         if not hasattr(request, "_fakescope"):
-            request._fakescope_sent = self.session.now()
-            request._fakescope = self._found(request)
+            found = self._found(request)
+            if found is None:
+                request._fakescope_departure = self.session.depart(_request(request))
+            request._fakescope = found
         settled: Response | None = request._fakescope
         return settled
 
@@ -93,9 +95,15 @@ class SessionCassette(VcrCassette):  # type: ignore[misc]
 
     def append(self, request: Any, response: Any) -> None:
         """Called with what came back for a request that went out."""
-        if not self.session.passes_by(request.uri):
-            sent = getattr(request, "_fakescope_sent", None)  # None: a redirect that aiohttp followed
-            self.session.take(_request(request), _response(response, request.uri), sent)
+        if self.session.passes_by(request.uri):
+            return
+        departure = getattr(request, "_fakescope_departure", None)  # None: a redirect that aiohttp followed
+        try:
+            came = _response(response, request.uri)
+        except CassetteError as error:  # the client has paid for it, and can read it
+            self.session.lose(str(error), response["status"]["code"], departure)
+        else:
+            self.session.take(_request(request), came, departure)
 
     def find_requests_with_most_matches(self, _request: Any) -> list[Any]:
         return []
