@@ -7,6 +7,8 @@ import gzip
 import json
 import os
 import re
+import shutil
+import tempfile
 import zlib
 from collections.abc import Callable
 from hashlib import sha256
