@@ -185,9 +185,10 @@ def _save_clean(recorded: Cassette, path: Path, media: Policy) -> Saved:
                 recorded = recorded._replace(provenance=recorded.provenance._replace(client=""))
                 continue
             kept = tuple(each for n, each in enumerate(recorded.exchanges) if n not in error.exchanges)
-            if not kept or not error.exchanges:
+            less = len(recorded.exchanges) - len(kept)
+            if not kept or not less:
                 raise
-            left_out += (str(error),) * len(error.exchanges)
+            left_out += (str(error),) * less
             recorded = recorded._replace(exchanges=kept)
         else:
             return Saved(path, len(recorded.exchanges), left_out)

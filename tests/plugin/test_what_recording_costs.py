@@ -194,6 +194,18 @@ def test_what_costs_is_a_submission_to_the_service_or_a_gateway(method: str, url
     assert (estimate is FREE) is is_free
 
 
+@pytest.mark.parametrize("prefix", ["", "/models", "/a/b"])
+def test_gateways_may_have_paths_of_their_own(prefix: str) -> None:
+    """wan2.6-t2v: 1 CNY a second at 1080P in Beijing, and nowhere less where the region is not known."""
+    body = b'{"model": "wan2.6-t2v", "input": {"prompt": "x"}, "parameters": {"duration": 5, "size": "1920*1080"}}'
+    url = f"https://gateway.example.com{prefix}{T2V}"
+
+    cny = estimate_anywhere(Request("POST", url, (("X-DashScope-Async", "enable"),), body)).cny
+
+    assert cny is not None
+    assert cny >= 5
+
+
 def test_cassette_without_pytest_has_a_budget_of_its_own(
     tmp_path: Path, base: str, submit_path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

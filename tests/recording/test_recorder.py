@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from fakescope.errors import CassetteError
-from fakescope.recording import files, secrets
+from fakescope.recording import files, recorder, secrets
 from fakescope.recording.exchange import Cassette, Exchange, Provenance, Request, Response
 from fakescope.recording.files import load
 from fakescope.recording.recorder import Recorder, save_what_may_be
+from fakescope.recording.session import Options, Session
 
 API = "https://dashscope.aliyuncs.com/api/v1"
 JSON = (("Content-Type", "application/json"),)
@@ -145,43 +146,43 @@ def test_a_full_disk_everywhere_is_one_line(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_task_that_has_ended_is_in_the_file_at_once(tmp_path: Path) -> None:
-    recorder = Recorder(Hand(), tmp_path / "run.yaml")
+    one = Recorder(Hand(), tmp_path / "run.yaml")
 
     there = []
     for status in ("PENDING", "RUNNING", "SUCCEEDED"):
-        recorder.add(stands(status))
+        one.add(stands(status))
         there.append((tmp_path / "run.yaml").exists())
 
     assert there == [False, False, True]
     assert len(load(tmp_path / "run.yaml").exchanges) == 3
-    recorder.close()
+    one.close()
 
 
 def test_saving_on_the_way_takes_a_twentieth_of_the_time_at_most(tmp_path: Path) -> None:
     """Saving takes 100 ms here, the time between two looks at the clock. For 2 s afterwards nothing is saved."""
     clock = Hand()
-    recorder = Recorder(clock, tmp_path / "run.yaml")
+    one = Recorder(clock, tmp_path / "run.yaml")
     clock.each_ms = 100
 
-    recorder.add(stands("SUCCEEDED", "a"))
-    recorder.add(stands("SUCCEEDED", "b"))
+    one.add(stands("SUCCEEDED", "a"))
+    one.add(stands("SUCCEEDED", "b"))
     within = len(load(tmp_path / "run.yaml").exchanges)
     clock.now_ms += 2_000
-    recorder.add(stands("RUNNING", "c"))
+    one.add(stands("RUNNING", "c"))
 
     assert (within, len(load(tmp_path / "run.yaml").exchanges)) == (1, 3)
-    recorder.close()
+    one.close()
 
 
 def test_what_cannot_be_saved_on_the_way_is_no_trouble_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tripwire(monkeypatch)
-    recorder = Recorder(Hand(), tmp_path / "run.yaml")
+    one = Recorder(Hand(), tmp_path / "run.yaml")
 
-    recorder.add(told({"a": "tripwire"}))
-    recorder.add(told({"a": "fine"}, 1))
+    one.add(told({"a": "tripwire"}))
+    one.add(told({"a": "fine"}, 1))
 
     assert bodies(tmp_path / "run.yaml") == [{"a": "fine"}]
-    assert "1 of 2 exchanges are left out" in recorder.close().trouble
+    assert "1 of 2 exchanges are left out" in one.close().trouble
 
 
 # -- one at a time
@@ -212,11 +213,39 @@ def test_a_recorder_that_was_killed_is_in_nobodys_way(tmp_path: Path) -> None:
         other.wait(timeout=10)
     assert [file.name for file in tmp_path.iterdir()] == [".run.yaml.recording"]
 
-    recorder = Recorder(Hand(), path)
-    recorder.add(told({"a": 1}))
+    one = Recorder(Hand(), path)
+    one.add(told({"a": 1}))
 
-    assert recorder.close().exchanges == 1
+    assert one.close().exchanges == 1
     assert [file.name for file in tmp_path.iterdir()] == ["run.yaml"]
+
+
+def test_a_lock_on_a_file_that_was_given_up_meanwhile_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between opening and locking the other recorder has ended: whoever comes next would lock another file."""
+    lock, places = recorder._lock, [tmp_path / ".run.yaml.recording"]
+
+    def late(file: int) -> None:
+        if places:
+            places.pop().unlink()
+        lock(file)
+
+    monkeypatch.setattr(recorder, "_lock", late)
+    claim = recorder.Claim(tmp_path / "run.yaml")
+
+    assert (tmp_path / ".run.yaml.recording").exists()
+    claim.release()
+
+
+def test_a_file_that_is_being_recorded_is_not_played(tmp_path: Path) -> None:
+    """What it has so far is not all of it."""
+    recording = Session(tmp_path / "run.yaml", Options("once"))
+    recording.take(*stands("SUCCEEDED")[:2])
+
+    with pytest.raises(CassetteError, match=r"run\.yaml is being recorded"):
+        Session(tmp_path / "run.yaml", Options("none"))
+
+    recording.close()
+    Session(tmp_path / "run.yaml", Options("none")).close()
 
 
 def test_a_file_whose_name_could_not_be_written_is_refused_before_anything_is_recorded(tmp_path: Path) -> None:
