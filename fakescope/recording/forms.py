@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-__all__ = ["rewrite_form"]
+__all__ = ["make_form", "rewrite_form"]
 
 _BOUNDARY = "fakescope"
 _MOST_FIELDS = 200
@@ -33,8 +33,15 @@ def rewrite_form(
             return None
         file_name = re.search(r'filename="([^"\r\n]*)"', said)
         shown, text = rewrite(name[1], file_name[1] if file_name else None, content)
-        as_file = f'; filename="{shown}"' if file_name else ""
-        head_line = f'Content-Disposition: form-data; name="{name[1]}"{as_file}'
-        fields.append(f"--{_BOUNDARY}\r\n{head_line}\r\n\r\n{text}\r\n")
-    whole = "".join(fields) + f"--{_BOUNDARY}--\r\n"
-    return f"multipart/form-data; boundary={_BOUNDARY}", whole.encode()
+        fields.append((name[1], shown if file_name else None, text.encode()))
+    return make_form(fields)
+
+
+def make_form(fields: Iterable[tuple[str, str | None, bytes]]) -> tuple[str, bytes]:
+    """Content type and body of a form with these fields: name, file name if it is a file, content."""
+    parts = []
+    for name, file_name, content in fields:
+        as_file = "" if file_name is None else f'; filename="{file_name}"'
+        head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"{as_file}\r\n\r\n'
+        parts.append(head.encode() + content + b"\r\n")
+    return f"multipart/form-data; boundary={_BOUNDARY}", b"".join(parts) + f"--{_BOUNDARY}--\r\n".encode()

@@ -18,6 +18,7 @@ from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from http import HTTPStatus
 from typing import Any
 from unittest import mock
+from urllib.parse import urlencode
 
 import vcr.patch  # type: ignore[import-untyped]
 import vcr.stubs  # type: ignore[import-untyped]
@@ -27,6 +28,7 @@ from vcr.record_mode import RecordMode as VcrRecordMode  # type: ignore[import-u
 
 from fakescope.errors import CassetteError
 from fakescope.recording.exchange import Request, Response
+from fakescope.recording.forms import make_form
 from fakescope.recording.misses import NotRecordedError
 from fakescope.recording.session import Session
 
@@ -80,16 +82,17 @@ class SessionCassette(VcrCassette):  # type: ignore[misc]
         if self.session.passes_by(request.uri):
             return None
         if not hasattr(request, "_fakescope"):
+            request._fakescope_sent = _request(request)  # now: some clients take a form apart when they send it
             found = self._found(request)
             if found is None:
-                request._fakescope_departure = self.session.depart(_request(request))
+                request._fakescope_departure = self.session.depart(request._fakescope_sent)
             request._fakescope = found
         settled: Response | None = request._fakescope
         return settled
 
     def _found(self, request: Any) -> Response | None:
         try:
-            return self.session.find(_request(request))
+            return self.session.find(request._fakescope_sent)
         except NotRecordedError as miss:
             raise NoRecordingError(miss, self, request) from None
 
@@ -103,7 +106,8 @@ class SessionCassette(VcrCassette):  # type: ignore[misc]
         except CassetteError as error:  # the client has paid for it, and can read it
             self.session.lose(str(error), response["status"]["code"], departure)
         else:
-            self.session.take(_request(request), came, departure)
+            sent = getattr(request, "_fakescope_sent", None) or _request(request)
+            self.session.take(sent, came, departure)
 
     def find_requests_with_most_matches(self, _request: Any) -> list[Any]:
         return []
@@ -167,7 +171,31 @@ def _left_alone() -> Iterator[tuple[type, str, Any]]:
 
 def _request(sent: Any) -> Request:
     headers = tuple((_text(name), _text(value)) for name, value in sent.headers.items())
+    if isinstance(fields := getattr(sent.body, "_fields", None), list):  # aiohttp's FormData, before it is written
+        kind, body = _form(fields, is_multipart=sent.body.is_multipart)
+        return Request(sent.method, sent.uri, (*headers, ("Content-Type", kind)), body)
     return Request(sent.method, sent.uri, headers, _body(sent, {n.lower(): v for n, v in headers}))
+
+
+def _form(fields: list[Any], *, is_multipart: bool) -> tuple[str, bytes]:
+    """Content type and body of a form of aiohttp's: a list of what a field is called, its headers, and its value."""
+    if not is_multipart:
+        return _FORM, urlencode([(about["name"], value) for about, _, value in fields], doseq=True).encode()
+    return make_form((about["name"], about.get("filename"), _content(value)) for about, _, value in fields)
+
+
+def _content(value: Any) -> bytes:
+    """The bytes of a form's field, which stay where they are; none if they can be read only once."""
+    if isinstance(value, str):
+        return value.encode()
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value)
+    if not hasattr(value, "read") or not value.seekable():
+        return b""
+    at = value.tell()
+    content = value.read()
+    value.seek(at)
+    return content.encode() if isinstance(content, str) else bytes(content)
 
 
 def _body(sent: Any, headers: Mapping[str, str]) -> bytes:
