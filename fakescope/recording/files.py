@@ -211,14 +211,57 @@ def _phrase(status: int) -> str:
         return ""
 
 
+_NOT_SHOWN = re.compile("[^\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010fffe]")
+
+
+def _is_indented_json(text: str) -> bool:
+    """Whether a text is of the kind of `json_bodies.pretty`, in which YAML sees nothing but lines."""
+    around = text[:1] + text[-1:]
+    return (
+        around in ("{}", "[]")
+        and "\n" in text
+        and " \n" not in text
+        and "\n\n" not in text
+        and not _NOT_SHOWN.search(text)
+    )
+
+
 def _yaml(document: dict[str, Any]) -> bytes:
     yaml = need_yaml()
 
     class Dumper(yaml.SafeDumper):  # type: ignore[misc, name-defined]
-        """Not the one in C: that cannot show an emoji, and would write the whole body in escapes for one."""
+        """Not the one in C: that cannot show an emoji, and would write the whole body in escapes for one.
+
+        This one looks at every letter twice, for seconds if there are millions. An indented body needs no such look;
+        the bytes are the same.
+        """
 
         def ignore_aliases(self, _data: Any) -> bool:
             return True
+
+        def analyze_scalar(self, scalar: str) -> Any:
+            if not _is_indented_json(scalar):
+                return super().analyze_scalar(scalar)
+            return yaml.emitter.ScalarAnalysis(
+                scalar,
+                empty=False,
+                multiline=True,
+                allow_flow_plain=False,
+                allow_block_plain=False,
+                allow_single_quoted=False,
+                allow_double_quoted=True,
+                allow_block=True,
+            )
+
+        def write_literal(self, text: str) -> None:
+            if not _is_indented_json(text):
+                super().write_literal(text)
+                return
+            self.write_indicator("|-", True)
+            self.write_line_break()
+            indent = " " * self.indent
+            self.stream.write(indent + text.replace("\n", "\n" + indent))
+            self.write_line_break()
 
     def text(dumper: Any, value: str) -> Any:
         style = "|" if "\n" in value else None
