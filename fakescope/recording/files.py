@@ -95,11 +95,11 @@ def _timed(found: list[Row]) -> Iterable[Exchange]:
 
 def _stamp(headers: Headers) -> int | None:
     """When an answer was given, in milliseconds: by the vendor's gateway, or by its `Date`."""
-    said = {name.lower(): value for name, value in headers}
-    if re.fullmatch(r"[0-9]{12,14}", said.get("req-arrive-time", ""), re.ASCII):
-        return int(said["req-arrive-time"])
+    given = {name.lower(): value for name, value in headers}
+    if re.fullmatch(r"[0-9]{12,14}", given.get("req-arrive-time", ""), re.ASCII):
+        return int(given["req-arrive-time"])
     try:
-        return int(parsedate_to_datetime(said["date"]).timestamp() * 1000)
+        return int(parsedate_to_datetime(given["date"]).timestamp() * 1000)
     except (KeyError, ValueError, TypeError, IndexError, OverflowError):
         return None
 
@@ -126,7 +126,7 @@ def save(cassette: Cassette, path: Path | str, *, media: Policy = "describe") ->
         raise RefusedError(f"{path}: not saved: {what}", second)
     files: dict[str, bytes] = {}
     interactions = [_interaction(exchange, path, media, files) for exchange in redacted]
-    content = _yaml({"fakescope": _said(cassette.provenance), "interactions": interactions, "version": 1})
+    content = _yaml({"fakescope": _provenance_table(cassette.provenance), "interactions": interactions, "version": 1})
     _refuse_secrets(path, content, interactions, files)
     folder = path.parent / f"{path.stem}.media"
     try:
@@ -158,18 +158,18 @@ def _refuse_unreadable(provenance: Provenance, exchanges: Sequence[Exchange], pa
         raise RefusedError(f"{path}: exchange {n + 1} has {why}", n)
 
 
-def _said(provenance: Provenance) -> dict[str, Any]:
-    said: dict[str, Any] = {"format": FORMAT, "basis": provenance.basis, "recorded": redact_text(provenance.recorded)}
+def _provenance_table(provenance: Provenance) -> dict[str, Any]:
+    table: dict[str, Any] = {"format": FORMAT, "basis": provenance.basis, "recorded": redact_text(provenance.recorded)}
     if provenance.client:
-        said["client"] = redact_text(provenance.client)
+        table["client"] = redact_text(provenance.client)
     if provenance.versions:
-        said["versions"] = {redact_text(name): redact_text(version) for name, version in provenance.versions.items()}
-    return said
+        table["versions"] = {redact_text(name): redact_text(version) for name, version in provenance.versions.items()}
+    return table
 
 
 def _interaction(exchange: Exchange, path: Path, policy: Policy, files: dict[str, bytes]) -> dict[str, Any]:
     request, response, at_ms = exchange
-    said: dict[str, Any] = {"at_ms": at_ms}
+    table: dict[str, Any] = {"at_ms": at_ms}
     found = media_of(response)
     body = response.body
     if found is not None:
@@ -179,21 +179,21 @@ def _interaction(exchange: Exchange, path: Path, policy: Policy, files: dict[str
             files[about["file"]] = found.content
         elif policy == "drop" or found.dropped:
             about["dropped"] = 1
-        said["media"] = about
+        table["media"] = about
         body = f"fakescope: {found.size} bytes of {found.kind} that are not in this file".encode()
     headers = [(name, value) for name, value in response.headers if name.lower() != STAND_IN.lower()]
-    said["request"] = {
+    table["request"] = {
         "method": request.method,
         "uri": request.url,
         "headers": _grouped(request.headers),
         "body": request.body.decode() or None,
     }
-    said["response"] = {
+    table["response"] = {
         "status": {"code": response.status, "message": _phrase(response.status)},
         "headers": _grouped(headers),
         "body": {"string": body.decode()},
     }
-    return said
+    return table
 
 
 def _grouped(headers: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -27,11 +27,11 @@ def rewrite_form(
     fields = []
     for part in parts[1:-1]:
         head, gap, content = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
-        said = head.decode("utf-8", "replace")
-        name = re.search(r'\bname="([A-Za-z0-9_.-]{1,64})"', said)
+        disposition = head.decode("utf-8", "replace")
+        name = re.search(r'\bname="([A-Za-z0-9_.-]{1,64})"', disposition)
         if not gap or name is None:
             return None
-        file_name = re.search(r'filename="([^"\r\n]*)"', said)
+        file_name = re.search(r'filename="([^"\r\n]*)"', disposition)
         shown, text = rewrite(name[1], file_name[1] if file_name else None, content)
         fields.append((name[1], shown if file_name else None, text.encode()))
     return make_form(fields)

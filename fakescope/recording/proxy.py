@@ -165,8 +165,10 @@ class Proxy:
     def _ask(self, scope: _Scope, headers: Headers | list[tuple[str, str]], body: bytes, link: str | None) -> _Asked:
         """The request for the upstream, with the money for it set aside."""
         method: str = scope["method"]
-        told = {name.strip().lower() for key, value in headers if key == "connection" for name in value.split(",")}
-        kept = [(name, value) for name, value in headers if name not in _NOT_SENT_ON and name not in told]
+        hop_by_hop = {
+            name.strip().lower() for key, value in headers if key == "connection" for name in value.split(",")
+        }
+        kept = [(name, value) for name, value in headers if name not in _NOT_SENT_ON and name not in hop_by_hop]
         kept = [(name, value) for name, value in kept if not name.startswith(("x-forwarded-", "x-real-"))]
         query = scope["query_string"].decode("latin-1")
         raw_path = (scope.get("raw_path") or quote(scope["path"]).encode()).decode("latin-1").partition("?")[0]
@@ -201,9 +203,9 @@ class Proxy:
         self, scope: _Scope, receive: _Receive, send: _Send, asked: _Asked, response: httpx.Response
     ) -> None:
         """Pass the answer on and record it: JSON whole, because it may have links; anything else as it comes."""
-        told = {name.strip().lower() for name in response.headers.get("connection", "").split(",")}
+        hop_by_hop = {name.strip().lower() for name in response.headers.get("connection", "").split(",")}
         headers = [(name.lower(), value) for name, value in response.headers.multi_items()]
-        headers = [(name, value) for name, value in headers if name not in _NOT_SENT_BACK and name not in told]
+        headers = [(name, value) for name, value in headers if name not in _NOT_SENT_BACK and name not in hop_by_hop]
         # A server refuses to send these, and the client would lose the rest of what it has paid for.
         headers = [(name, value) for name, value in headers if not _CONTROLS.search(value)]
         is_decoded = response.headers.get("content-encoding", "").strip().lower() in _DECODED

@@ -75,7 +75,7 @@ class SessionCassette(VcrCassette):  # type: ignore[misc]
             raise CassetteError(
                 f"{request.method} {request.uri} is to go out, and a replayed redirect cannot lead there"
             )
-        return _told(response, of=request)
+        return _as_vcrpy_has_it(response, of=request)
 
     def _settled(self, request: Any) -> Response | None:
         """The answer, or None for a request that goes out. A request is asked about several times, settled once."""
@@ -248,7 +248,7 @@ def _decoded(body: bytes, coding: str, url: str) -> bytes:
     return body
 
 
-def _told(response: Response, *, of: Any) -> dict[str, Any]:
+def _as_vcrpy_has_it(response: Response, *, of: Any) -> dict[str, Any]:
     """A response as VCR.py's stubs want it; theirs to change."""
     headers: dict[str, list[str]] = {}
     for name, value in response.headers:
