@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
@@ -228,6 +229,22 @@ def test_cassette_without_pytest_has_a_budget_of_its_own(
         assert send() == 200
         with pytest.raises(NotSentError, match=r"2\.00 CNY of 7 are left; start with a larger budget="):
             send()
+
+
+def test_each_submission_of_each_client_is_counted_once(
+    make_film: Callable[[str, str, str], Any], base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """5 s of wan2.6-t2v cost 5 CNY in Beijing and less than 9 anywhere: the budget is for one."""
+    monkeypatch.setattr("fakescope.recording.budget._is_this_machine", lambda _host: False)
+
+    with use_cassette(tmp_path / "one.yaml", record_mode="once", budget=9) as session:
+        made = make_film(base, "sk-fake-counted", "a cat")
+        with pytest.raises(Exception, match=r"not sent|are left"):
+            make_film(base, "sk-fake-counted", "a dog")
+
+    assert made.status == "SUCCEEDED"
+    assert {type(error) for error in session.held_back} == {NotSentError}
+    assert b"a dog" not in (tmp_path / "one.yaml").read_bytes()
 
 
 # -- what was paid for
