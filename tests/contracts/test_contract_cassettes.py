@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 import yaml
 
-from fakescope import Settings, create_app
 from fakescope.catalog import Catalog
 from fakescope.catalog.spec import BASES
 from fakescope.cli import main
@@ -26,7 +25,7 @@ from fakescope_contracts.recorded import CassetteTarget, judged, stories
 from fakescope_contracts.registry import all_contracts
 from fakescope_contracts.runner import Verdict
 from fakescope_contracts.strategies import smallest_body
-from fakescope_contracts.target import AsgiTarget, Request
+from fakescope_contracts.target import App, AsgiTarget, Request
 
 CASSETTES = Path(__file__).parents[2] / "fixtures" / "cassettes"
 # In C where there is one: ten times as fast.
@@ -281,9 +280,9 @@ SERVED = [
 
 @pytest.mark.parametrize("mutant", ["", *SERVED])
 def test_recording_of_a_server_breaks_what_the_server_breaks(
-    mutant: str, catalog: Catalog, tmp_path: Path, broken: Any
+    mutant: str, catalog: Catalog, tmp_path: Path, broken: Any, simulator: Callable[..., App]
 ) -> None:
-    app = create_app(Settings(seed=1, speed=1), catalog=catalog)
+    app = simulator(speed=1)
     with closing(AsgiTarget(mutated(app, MUTANTS[mutant]) if mutant else app)) as target:
         recorded(target, catalog, tmp_path / "tape.yaml")
 

@@ -18,9 +18,9 @@ import pytest
 from fakescope.cli import main
 
 WRONG = """
-from fakescope import create_app
+from fakescope import Settings, create_app
 
-right = create_app()
+right = create_app(Settings(seed=1))
 
 async def app(scope, receive, send):
     async def changed(message):
@@ -42,11 +42,13 @@ SOME = ["--models", "wan2.2-t2v-plus", "--max-examples", "5", "--seed", "7"]
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "wrongly.py").write_text(WRONG, "utf-8")
-    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "tests"  # so named, Hypothesis draws no constants from its modules (see tests/conftest.py)
+    folder.mkdir()
+    (folder / "wrongly.py").write_text(WRONG, "utf-8")
+    monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.delitem(sys.modules, "wrongly", raising=False)
-    return tmp_path
+    return folder
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str
 
 
 def test_a_server_that_keeps_all_is_status_0_and_the_seed_is_shown(run: Any) -> None:
-    status, out, err = run("--app", "fakescope:create_app", *SOME)
+    status, out, err = run("--app", "wrongly:factory", *SOME)
 
     assert (status, err) == (0, "")
     assert "seed 7" in out.splitlines()[0]

@@ -249,7 +249,7 @@ def drift(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 
     known = {name: value for name, value in os.environ.items() if name != "DASHSCOPE_API_KEY"}
     command = [sys.executable, "-m", "fakescope", "drift", "--zero-cost", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=known | environment, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, env=known | environment, timeout=120, check=False)
 
 
 def test_the_command_says_what_it_found_as_text_and_as_json(start_server: Callable[..., Any]) -> None:

@@ -30,15 +30,15 @@ ABOUT_TASKS = [one.id for module in (tasks, accounts, ends, usage, lists, limits
 
 @pytest.fixture
 def server(catalog: Catalog) -> Callable[[], App]:
-    """A simulator at the vendor's pace."""
+    """A simulator of today, as reproducers have it: they compare times with the machine's clock."""
     return lambda: create_app(Settings(seed=1, speed=1), catalog=catalog)
 
 
 @pytest.fixture
-def served(server: Callable[[], App]) -> Iterator[Callable[[Mutant], AsgiTarget]]:
+def served(simulator: Callable[..., App]) -> Iterator[Callable[[Mutant], AsgiTarget]]:
     """One that is wrong in that way."""
     with ExitStack() as stack:
-        yield lambda mutant: stack.enter_context(closing(AsgiTarget(mutated(server(), mutant))))
+        yield lambda mutant: stack.enter_context(closing(AsgiTarget(mutated(simulator(speed=1), mutant))))
 
 
 def verdicts(
