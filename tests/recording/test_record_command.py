@@ -263,7 +263,7 @@ def test_a_recorder_that_is_killed_has_saved_the_tasks_that_had_ended(recorder: 
         assert json.load(answer)["output"]["task_status"] == "SUCCEEDED"
 
     process.kill()
-    process.wait(timeout=10)
+    process.wait(timeout=60)
 
     assert [each.request.method for each in load(tmp_path / "run.yaml").exchanges] == ["POST", "GET"]
     assert KEY.encode() not in (tmp_path / "run.yaml").read_bytes()
