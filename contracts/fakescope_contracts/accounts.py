@@ -7,6 +7,7 @@ from datetime import datetime
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
+from fakescope_contracts.boundaries import smallest_body
 from fakescope_contracts.conversation import Reply
 from fakescope_contracts.life import (
     DAY,
@@ -20,7 +21,6 @@ from fakescope_contracts.life import (
     only,
 )
 from fakescope_contracts.registry import contract
-from fakescope_contracts.strategies import smallest_body
 
 # -- cancellation
 

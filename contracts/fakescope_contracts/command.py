@@ -220,8 +220,9 @@ def _judge(
     report_dir: Path,
 ) -> int:
     from fakescope.errors import CassetteError
-    from fakescope_contracts.recorded import CassetteTarget, judged, left_out, stories
+    from fakescope_contracts.recorded import judged
     from fakescope_contracts.reports import Findings
+    from fakescope_contracts.stories import CassetteTarget, left_out, stories
 
     target = CassetteTarget(str(folder))
     try:

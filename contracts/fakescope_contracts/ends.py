@@ -15,10 +15,11 @@ from hypothesis.stateful import rule
 
 from fakescope.catalog.spec import ModelSpec, Node
 from fakescope_contracts.bodies import taken
+from fakescope_contracts.boundaries import smallest_body
 from fakescope_contracts.conversation import ABSENT, Conversation, Reply, UndecidedError
 from fakescope_contracts.life import DAY, ENDED, TASKS, Lives, Watched, instant, makes_tasks
 from fakescope_contracts.registry import Draw, contract
-from fakescope_contracts.strategies import broken_bodies, smallest_body, valid_bodies
+from fakescope_contracts.strategies import broken_bodies, valid_bodies
 
 _LINKS = ("result_url", "second_url")
 _OPTIONAL = ("prompt", "rewritten_prompt", "used_prompt")

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from fakescope.catalog.spec import ModelSpec
+from fakescope_contracts.boundaries import smallest_body
 from fakescope_contracts.conversation import Conversation, Reply
 from fakescope_contracts.life import PHASES, Lives, makes_tasks
 from fakescope_contracts.registry import Draw, contract
-from fakescope_contracts.strategies import smallest_body
 
 _RATE = "Throttling.RateQuota"
 _FEW = 15  # so many can be looked at in a second, and some more

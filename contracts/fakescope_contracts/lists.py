@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from fakescope.catalog.spec import ModelSpec
+from fakescope_contracts.boundaries import smallest_body
 from fakescope_contracts.conversation import ABSENT, Conversation, Reply
 from fakescope_contracts.life import (
     DAY,
@@ -22,7 +23,6 @@ from fakescope_contracts.life import (
     seconds_of,
 )
 from fakescope_contracts.registry import contract
-from fakescope_contracts.strategies import smallest_body
 
 _DEFAULT_PAGE = 10
 _WHOLE = 50  # rows, more than there are tasks in an example

@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from fakescope.catalog.spec import ModelSpec
+from fakescope_contracts.boundaries import smallest_body
 from fakescope_contracts.conversation import Conversation, Reply
 from fakescope_contracts.registry import Asked, Draw, contract
-from fakescope_contracts.strategies import smallest_body
 
 
 @contract(

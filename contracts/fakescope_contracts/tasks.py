@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from fakescope.catalog.spec import ModelSpec
+from fakescope_contracts.boundaries import smallest_body
 from fakescope_contracts.conversation import ABSENT, Conversation, Reply
 from fakescope_contracts.life import (
     DAY,
@@ -27,7 +28,7 @@ from fakescope_contracts.life import (
     waits,
 )
 from fakescope_contracts.registry import Draw, contract
-from fakescope_contracts.strategies import broken_bodies, smallest_body
+from fakescope_contracts.strategies import broken_bodies
 
 _offs = st.sampled_from([1, -3600, -1, 1800, 3600])
 _WORDS = ("PENDING", "RUNNING", *ENDED)

@@ -17,11 +17,12 @@ from fakescope.catalog import load
 from fakescope.catalog.spec import BASES
 from fakescope.errors import CassetteError, SettingsError
 from fakescope_contracts.command import chosen_contracts, chosen_models, words
-from fakescope_contracts.recorded import CassetteTarget, Story, judged, stories
+from fakescope_contracts.recorded import judged
 from fakescope_contracts.registry import Contract, all_contracts
 from fakescope_contracts.reports import Findings, case_of, told
 from fakescope_contracts.reproduce import as_curl, as_pytest
 from fakescope_contracts.runner import Plan, Trial, trials, try_out
+from fakescope_contracts.stories import CassetteTarget, Story, stories
 from fakescope_contracts.target import NoAnswerError, Target
 from fakescope_contracts.vendor import open_target
 

@@ -14,7 +14,7 @@ import pytest
 from fakescope import Settings, create_app
 from fakescope.catalog import Catalog
 from fakescope.catalog.spec import ModelSpec
-from fakescope_contracts.strategies import smallest_body
+from fakescope_contracts.boundaries import smallest_body
 from fakescope_contracts.target import AsgiTarget, Request
 
 _HEADERS = {

@@ -16,13 +16,13 @@ import pytest
 
 from fakescope import Settings, create_app
 from fakescope.catalog import Catalog
-from fakescope_contracts import exchanges, payloads, queries, refusals, submissions
+from fakescope_contracts import answers, exchanges, payloads, queries, refusals, submissions
 from fakescope_contracts.registry import Contract, contract_of
 from fakescope_contracts.reproduce import Case, as_pytest
 from fakescope_contracts.runner import Plan, trials, try_out
 from fakescope_contracts.target import AsgiTarget
 
-MODULES = (exchanges, payloads, queries, refusals, submissions)
+MODULES = (answers, exchanges, payloads, queries, refusals, submissions)
 CONTRACTS = {one.id: one for module in MODULES for one in vars(module).values() if isinstance(one, Contract)}
 MODELS = ["wan2.2-t2v-plus", "qwen-image-2.0", "wan2.6-image"]
 

@@ -21,7 +21,8 @@ from fakescope import Settings, create_app
 from fakescope.catalog import load
 from fakescope.catalog.spec import ModelSpec
 from fakescope.openapi import document
-from fakescope_contracts.strategies import boundary_cases, smallest_body, valid_bodies
+from fakescope_contracts.boundaries import boundary_cases, smallest_body
+from fakescope_contracts.strategies import valid_bodies
 
 CATALOG = load()
 SPECS = {spec.name: spec for spec in CATALOG.specs()}
