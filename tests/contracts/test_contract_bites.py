@@ -17,10 +17,10 @@ import pytest
 from fakescope import Settings, create_app
 from fakescope.catalog import Catalog
 from fakescope_contracts import answers, exchanges, payloads, queries, refusals, submissions
+from fakescope_contracts.asgi import AsgiTarget
 from fakescope_contracts.registry import Contract, contract_of
 from fakescope_contracts.reproduce import Case, as_pytest
 from fakescope_contracts.runner import Plan, trials, try_out
-from fakescope_contracts.target import AsgiTarget
 
 MODULES = (answers, exchanges, payloads, queries, refusals, submissions)
 CONTRACTS = {one.id: one for module in MODULES for one in vars(module).values() if isinstance(one, Contract)}

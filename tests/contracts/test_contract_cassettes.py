@@ -21,13 +21,14 @@ from fakescope.recording.exchange import Cassette, Exchange, Provenance
 from fakescope.recording.exchange import Request as Asked
 from fakescope.recording.exchange import Response as Answered
 from fakescope.recording.files import save
+from fakescope_contracts.asgi import AsgiTarget
 from fakescope_contracts.boundaries import smallest_body
 from fakescope_contracts.mutants import MUTANTS, mutated
 from fakescope_contracts.recorded import judged
 from fakescope_contracts.registry import all_contracts
 from fakescope_contracts.runner import Verdict
 from fakescope_contracts.stories import CassetteTarget, stories
-from fakescope_contracts.target import AsgiTarget, Request
+from fakescope_contracts.target import Request
 
 CASSETTES = Path(__file__).parents[2] / "fixtures" / "cassettes"
 # In C where there is one: ten times as fast.

@@ -9,9 +9,9 @@ import pytest
 
 from fakescope import create_app
 from fakescope.catalog import Catalog
+from fakescope_contracts.asgi import AsgiTarget
 from fakescope_contracts.registry import Contract, all_contracts
 from fakescope_contracts.runner import Plan, trials, try_out
-from fakescope_contracts.target import AsgiTarget
 
 SEED, EXAMPLES = int(os.environ.get("CONTRACT_SEED", "0")), 100
 
