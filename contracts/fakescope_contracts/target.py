@@ -192,8 +192,8 @@ class UrlTarget(Controlled):
     ) -> None:
         self.url = url.rstrip("/").removesuffix("/api/v1").rstrip("/")
         self._timeout_s = timeout_s
-        here = _is_here(_host_of(url, self.url))
-        self._http = httpx.Client(timeout=timeout_s, trust_env=not here, follow_redirects=False)
+        self._is_here = _is_here(_host_of(url, self.url))
+        self._http = self._connected()
         try:
             super().__init__(name or self.url, region, abilities, keys or {})
         except BaseException:
@@ -202,6 +202,9 @@ class UrlTarget(Controlled):
 
     def close(self) -> None:
         self._http.close()
+
+    def _connected(self) -> httpx.Client:
+        return httpx.Client(timeout=self._timeout_s, trust_env=not self._is_here, follow_redirects=False)
 
     def _exchange(self, request: Request) -> Response:
         asked = f"{request.method} {self.url}{request.path:.200}"
@@ -220,6 +223,9 @@ class UrlTarget(Controlled):
                         raise NoAnswerError(f"{asked} had no whole answer within {self._timeout_s:g} s")
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise NoAnswerError(f"{asked}: {str(error) or type(error).__name__}") from None
+        if answer.status_code >= 500:  # servers close without a word after that, and what is sent next would be lost
+            self._http.close()
+            self._http = self._connected()
         return Response(answer.status_code, tuple(answer.headers.multi_items()), bytes(body))
 
 

@@ -133,11 +133,12 @@ class Pieces(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def serve_pieces() -> Iterator[Callable[..., str]]:
+def serve() -> Iterator[Callable[..., str]]:
+    """Start a server of this kind, with these attributes; where it is."""
     servers: list[ThreadingHTTPServer] = []
 
-    def serve(**said: Any) -> str:
-        server = ThreadingHTTPServer(("127.0.0.1", 0), type("Said", (Pieces,), said))
+    def serve(kind: type[BaseHTTPRequestHandler], **said: Any) -> str:
+        server = ThreadingHTTPServer(("127.0.0.1", 0), type("Said", (kind,), said))
         servers.append(server)
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         return f"http://127.0.0.1:{server.server_port}"
@@ -149,32 +150,55 @@ def serve_pieces() -> Iterator[Callable[..., str]]:
 
 
 def test_a_server_that_answers_without_an_end_is_given_up(
-    serve_pieces: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    serve: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fakescope_contracts.target.LARGEST_ANSWER", 100_000)
-    with closing(UrlTarget(serve_pieces(), abilities=())) as target, pytest.raises(NoAnswerError, match="more than"):
+    with closing(UrlTarget(serve(Pieces), abilities=())) as target, pytest.raises(NoAnswerError, match="more than"):
         target.send(Request("GET", "/endless"))
 
 
 def test_a_small_answer_that_unpacks_to_a_large_one_is_given_up(
-    serve_pieces: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    serve: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fakescope_contracts.target.LARGEST_ANSWER", 1_000_000)
-    bomb = serve_pieces(piece=gzip.compress(b"0" * 2_000_000), compressed=True)
+    bomb = serve(Pieces, piece=gzip.compress(b"0" * 2_000_000), compressed=True)
     with closing(UrlTarget(bomb, abilities=())) as target, pytest.raises(NoAnswerError, match="more than"):
         target.send(Request("GET", "/bomb"))
 
 
 def test_a_server_that_goes_on_and_on_in_time_for_each_piece_is_given_up(
-    serve_pieces: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    serve: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     passed = itertools.count(0, 10)  # ten seconds from one look at the clock to the next
     monkeypatch.setattr("fakescope_contracts.target.time.monotonic", lambda: next(passed))
     with (
-        closing(UrlTarget(serve_pieces(piece=b"x"), abilities=())) as target,
+        closing(UrlTarget(serve(Pieces, piece=b"x"), abilities=())) as target,
         pytest.raises(NoAnswerError, match="no whole answer within 30 s"),
     ):
         target.send(Request("GET", "/trickle"))
+
+
+class Sulking(BaseHTTPRequestHandler):
+    """Fails once on a connection, and answers nothing more on it."""
+
+    protocol_version = "HTTP/1.1"
+    failed = False
+
+    def do_GET(self) -> None:
+        if self.failed:
+            self.close_connection = True
+            return
+        self.failed = True
+        self.send_response(500)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None: ...
+
+
+def test_after_a_failure_of_the_server_another_connection_is_used(serve: Callable[..., str]) -> None:
+    with closing(UrlTarget(serve(Sulking), abilities=())) as target:
+        assert [target.send(Request("GET", "/")).status for _ in range(3)] == [500, 500, 500]
 
 
 def test_time_stands_still_after_a_reset_and_moves_when_told(target: AsgiTarget) -> None:
