@@ -6,6 +6,7 @@ Expected values are those of the vendor's documents and captures, as the catalog
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
@@ -72,9 +73,13 @@ def _is_an_object(reply: Reply) -> None:
 
 def _says_json(reply: Reply) -> None:
     kind = reply.headers.get("content-type", "")
-    claim = f'{reply.name}.headers.get("content-type", "application/json").startswith("application/json")'
+    claim = f're.fullmatch(r"{_JSON}", {reply.name}.headers.get("content-type", "application/json"), re.I)'
     unsaid = not kind and reply.status_code == 401  # seen: the gateway's own refusals say nothing
-    reply.hold(unsaid or kind.startswith("application/json"), f"Content-Type is {kind!r}", claim)
+    said = re.fullmatch(_JSON, kind, re.IGNORECASE) is not None
+    reply.hold(unsaid or said, f"Content-Type is {kind!r}", claim)
+
+
+_JSON = r"application/json\s*(;\s*charset=.?utf-8.?)?"
 
 
 def _recorded_json(_asked: Asked, reply: Reply) -> bool:

@@ -80,6 +80,13 @@ class Listing(Lives):
             self.same(task, row, there[task.id], reply)
         for by in _FILTERS if kept else ():
             self.rows(*self.filtered(by, kept[pick % len(kept)], kept, there))
+        for chosen in kept:
+            (status, some), (model, others) = (
+                self.filtered(by, chosen, kept, there) for by in ("status", "model_name")
+            )
+            if some != others and len(some) < len(kept):
+                self.rows(status | model, [task for task in some if task in others])
+                break
         self.pages(size, reply, [row["task_id"] for row in rows])
 
     def filtered(

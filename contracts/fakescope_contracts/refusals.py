@@ -28,6 +28,18 @@ def the_header_decides_on_the_mode(talk: Conversation, spec: ModelSpec, draw: Dr
 
 
 @contract(
+    "submissions.mode-word",
+    "X-DashScope-Async makes a task if it says enable, and with any other word is as if it were not there",
+    basis="inferred",
+    per="model",
+    applies=lambda spec: "it answers at once" if spec.mode == "sync" else "",
+)
+def only_one_word_makes_a_task(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
+    word = draw(st.sampled_from(["disable", "false", "0", "enabled"]))
+    talk.submit(spec, smallest_body(spec), headers={"X-DashScope-Async": word}).is_refused("no_synchronous_calls")
+
+
+@contract(
     "submissions.endpoint",
     "A model is refused at any endpoint but its own, before a look at its fields",
     basis="seen",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -46,7 +47,7 @@ _STORY = (
 
 @contract(
     "tasks.ids",
-    "Every task has an id of its own, which queries repeat, and every query a request_id",
+    "Every task has an id of its own, a UUID, which queries repeat, and every query a request_id",
     basis="seen",
     applies=makes_tasks,
     steps=12,
@@ -78,7 +79,12 @@ class Identifiers(Lives):
         for one in self.all:
             came = f"task_id {task.id} was given before"
             task.made.hold(one.id != task.id, came, f"{task.named} != {one.named}")
+        task.made.hold(_is_uuid(task.id), f"task_id is {task.id!r}", f"{task.named}.count('-') == 4")
         return super().adopt(task)
+
+
+def _is_uuid(text: str) -> bool:
+    return re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text) is not None
 
 
 # -- statuses
