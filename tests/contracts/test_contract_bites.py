@@ -187,6 +187,7 @@ BREAKS: dict[str, Change] = {
         lambda s: s.is_submission and b"2147483647" in s.raw, refused(400, "InvalidParameter")
     ),
     "submissions.mode": at(says("AccessDenied"), Wrong(400)),
+    "submissions.mode-word": at(says("AccessDenied"), Wrong(400)),
     "submissions.endpoint": at(lambda s: "url error" in s.answer.get("message", ""), refused(400, "InvalidParameter")),
     "submissions.no-such-model": at(lambda s: s.answer.get("message") == "Model not exist.", Wrong(200)),
     "submissions.envelope": at(says("BadRequest.EmptyInput"), Wrong(422)),
