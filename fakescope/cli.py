@@ -1,4 +1,8 @@
-"""The command line. One line for every failure; exit status 0 ok, 1 a check failed, 2 usage, 3 environment."""
+"""The command line. One line for every failure; exit status 0 ok, 1 a check failed, 2 usage, 3 environment.
+
+What did not come to its end has no such status: 130 after Ctrl-C, 141 when the reader of a pipe has gone, as a shell
+says it. A check that was cut short must not look like one that found nothing.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +16,18 @@ from decimal import Decimal
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import click
 
 from fakescope._version import __version__
 from fakescope.commands.environment import in_url, pointing_at
 from fakescope.errors import FakescopeError, SettingsError
-from fakescope.settings import SETTINGS, Setting, Settings, load
+from fakescope.settings import SETTINGS, Setting, Settings, load, misspelt
 
 __all__ = ["main"]
 
-USAGE, ENVIRONMENT = 2, 3
+USAGE, ENVIRONMENT, INTERRUPTED, PIPE_CLOSED = 2, 3, 130, 141
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -38,14 +42,13 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except click.exceptions.Exit as done:  # --help, --version
         sys.exit(done.exit_code)
     except click.ClickException as error:
-        _end(error.format_message().replace("\n", " "), USAGE)
+        _end(" ".join(error.format_message().split()), USAGE)
     except FakescopeError as error:
         _end(str(error), USAGE)
     except (click.Abort, KeyboardInterrupt):
-        sys.exit(0)
+        _stop(INTERRUPTED)
     except BrokenPipeError:  # `fakescope models | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        _stop(PIPE_CLOSED)
     except OSError as error:  # a full disk behind standard output, a folder that is gone
         _end(error.strerror or str(error), ENVIRONMENT)
 
@@ -53,6 +56,17 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 def _end(message: str, status: int) -> NoReturn:
     print(f"fakescope: {message}", file=sys.stderr)
     sys.exit(status)
+
+
+def _stop(status: int) -> NoReturn:
+    """End with nothing more said: what is still to be written would wait for a reader, or fail for want of one."""
+    _to_nowhere(sys.stdout)
+    sys.exit(status)
+
+
+def _to_nowhere(stream: TextIO) -> None:
+    """What the stream still holds, and what is written to it from now on, is lost."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class _Kind(click.ParamType[Any]):
@@ -81,7 +95,7 @@ def _flags(command: Callable[..., Any]) -> Callable[..., Any]:
         else:
             told = (
                 ""
-                if default is None
+                if default in (None, ())
                 else f" [default: {default:g}]"
                 if isinstance(default, float)
                 else f" [default: {default}]"
@@ -133,7 +147,7 @@ def _command() -> None:
     eval "$(fakescope env)"          point the SDK of any language at it
     fakescope models NAME            what a model accepts
 
-    Exit status: 0 ok, 1 a check failed, 2 wrong use, 3 environment (port in use, no server).
+    Exit status: 0 ok, 1 a check failed, 2 wrong use, 3 environment (port in use, no server), 130 interrupted.
     """
 
 
@@ -146,6 +160,8 @@ def _serve(**flags: Any) -> int:
     Every flag can also be set in the environment, or in fakescope.toml or pyproject.toml ([tool.fakescope]).
     """
     settings = load(flags, os.environ, Path.cwd())
+    for name, meant in misspelt(os.environ):
+        print(f"fakescope: {name} is no setting and does nothing; did you mean {meant}?", file=sys.stderr)
     # Deferred: `fakescope env` and `fakescope --help` need no server.
     from fakescope.app import create_app
     from fakescope.ids import fresh_seed
@@ -172,13 +188,16 @@ def _say_ready(settings: Settings, port: int) -> None:
     print(f"fakescope ready on {base}", flush=True)
     command = "fakescope" if which("fakescope") else f"{sys.executable} -m fakescope"  # `make run` installs into .venv
     speed = "at once" if settings.speed == float("inf") else f"{settings.speed:g}x the vendor's pace"
-    print(
-        f'  point a client at it:  eval "$({command} env {where})"\n'
-        f"  or by hand:            export DASHSCOPE_HTTP_BASE_URL={base} DASHSCOPE_API_KEY=sk-fake-me\n"
-        f"  tasks run {speed}; seed {settings.seed}; region {settings.region}; Ctrl-C ends it",
-        file=sys.stderr,
-        flush=True,
-    )
+    try:
+        print(
+            f'  point a client at it:  eval "$({command} env {where})"\n'
+            f"  or by hand:            export DASHSCOPE_HTTP_BASE_URL={base} DASHSCOPE_API_KEY=sk-fake-me\n"
+            f"  tasks run {speed}; seed {settings.seed}; region {settings.region}; Ctrl-C ends it",
+            file=sys.stderr,
+            flush=True,
+        )
+    except BrokenPipeError:  # `2>&1 | head -1`: whoever has read the first line needs no more
+        _to_nowhere(sys.stderr)
 
 
 def _cannot_listen(settings: Settings, error: OSError) -> str:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from fakescope.errors import SettingsError
 
-__all__ = ["SETTINGS", "AccountSetting", "Setting", "Settings", "load"]
+__all__ = ["SETTINGS", "AccountSetting", "Setting", "Settings", "load", "misspelt"]
 
 
 class AccountSetting(NamedTuple):
@@ -179,6 +179,20 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], folder: Path) -> 
         known = ", ".join(["account", *(setting.name for setting in SETTINGS)])
         raise SettingsError(f"{file}: unknown setting {next(iter(data))!r}; known are {known}")
     return Settings(**values)
+
+
+def misspelt(environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Variables that look like settings and are none, each with the one that was probably meant.
+
+    Only near misses: a cluster with a service of the name fakescope sets variables of its own (FAKESCOPE_SERVICE_HOST).
+    """
+    known = ["FAKESCOPE_CONFIG", *(setting.variable for setting in SETTINGS)]
+    odd = [name for name in environ if name.startswith("FAKESCOPE_") and name not in known]
+    if not odd:
+        return []
+    from difflib import get_close_matches  # deferred: most starts need none of it
+
+    return [(name, near[0]) for name in sorted(odd) if (near := get_close_matches(name, known, 1, cutoff=0.85))]
 
 
 def _read(setting: Setting, text: str, where: str) -> Any:

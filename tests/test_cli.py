@@ -28,8 +28,9 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def environment(**differs: str) -> dict[str, str]:
-    """This process's environment without settings of ours or of the network, and what differs."""
-    return {name: value for name, value in os.environ.items() if not name.upper().startswith(("FAKE", "NO_"))} | differs
+    """This process's environment without settings of ours, of the network or of Python's buffers, and what differs."""
+    left_out = ("FAKE", "NO_", "PYTHONUNBUFFERED")
+    return {name: value for name, value in os.environ.items() if not name.upper().startswith(left_out)} | differs
 
 
 @pytest.fixture
@@ -362,12 +363,27 @@ def test_health_without_a_simulator_is_one_line_and_status_3(run: Run) -> None:
     assert ended.stderr == "fakescope: no fakescope answers on http://127.0.0.1:1; start one with `fakescope serve`\n"
 
 
+def test_misspelt_variable_is_named_with_the_one_that_was_meant(serve: Callable[..., Serving]) -> None:
+    odd = {
+        "FAKESCOPE_SPEEED": "3",
+        "FAKESCOPE_SERVICE_HOST": "10.0.0.1",
+        "FAKESCOPE_PORT_8900_TCP": "tcp://10.0.0.1:89",
+    }
+    _, _, errors = serve(**odd).stop(signal.SIGTERM)
+    assert errors.splitlines()[0] == (
+        "fakescope: FAKESCOPE_SPEEED is no setting and does nothing; did you mean FAKESCOPE_SPEED?"
+    )
+    assert "SERVICE_HOST" not in errors
+    assert "8900_TCP" not in errors
+
+
 def test_help_of_serve_shows_every_setting(run: Run) -> None:
     shown = run("serve", "--help", COLUMNS="120").stdout
     for setting in SETTINGS:
         assert re.search(rf"^  {setting.flag} ", shown, re.MULTILINE)
         assert f"[{setting.variable}]" in shown
     assert "--config FILE" in shown
+    assert "()" not in shown  # a default of nothing is not shown
 
 
 @pytest.mark.parametrize(
@@ -391,12 +407,49 @@ def test_version_is_printed(run: Run) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["models"], ["models", "--json"], ["env"], ["--help"]], ids=" ".join)
-def test_reader_that_went_away_is_no_error(arguments: list[str]) -> None:
+def test_reader_that_went_away_ends_it_as_in_a_shell(arguments: list[str]) -> None:
+    """With no word, but not with 0: under `set -o pipefail` a check that was cut short is no check that passed."""
     reader, writer = os.pipe()
     os.close(reader)  # as `| head -1` does once it has its line
-    ended = subprocess.run([*FAKESCOPE, *arguments], stdout=writer, stderr=subprocess.PIPE, text=True, timeout=20)
+    ended = subprocess.run(
+        [*FAKESCOPE, *arguments], env=environment(), stdout=writer, stderr=subprocess.PIPE, text=True, timeout=60
+    )
     os.close(writer)
-    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (ended.returncode, ended.stderr) == (141, "")
+
+
+def test_interrupted_is_neither_ok_nor_a_finding() -> None:
+    """Ctrl-C in `fakescope models --markdown | less`: it is in the middle of writing, for the pipe is full."""
+    with subprocess.Popen(
+        [*FAKESCOPE, "models", "--markdown"],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(1)
+        process.send_signal(signal.SIGINT)
+        assert (process.wait(timeout=60), process.stderr.read()) == (130, "")
+
+
+def test_server_outlives_the_reader_of_its_hints() -> None:
+    """`fakescope serve 2>&1 | head -1`: nobody reads on, neither the hints nor the access lines."""
+    reader, nobody = os.pipe()
+    os.close(reader)
+    with subprocess.Popen(
+        [*FAKESCOPE, "serve", "--port", "0"], env=environment(), stdout=subprocess.PIPE, stderr=nobody, text=True
+    ) as process:
+        os.close(nobody)
+        assert process.stdout is not None
+        base = process.stdout.readline().removeprefix("fakescope ready on ").strip()
+        try:
+            for _ in range(2):  # the access line of the first has nowhere to go
+                assert httpx.get(f"{base}/tasks", trust_env=False).status_code == 401
+        finally:
+            process.terminate()
+            assert process.wait(timeout=60) == 0
 
 
 # -- access lines
