@@ -87,7 +87,7 @@ def contract(
     Nothing is asked of recordings: each recorded answer is judged, and each recorded task; contracts that need requests
     of their own are skipped.
 
-    Exit status: 0 all kept, 1 a promise is broken, 2 wrong use, 3 the target does not answer.
+    Exit status: 0 all kept, 1 a promise is broken, 2 wrong use, 3 the target does not answer, 130 interrupted.
     """
     try:
         # Deferred: the simulator itself is installed without Hypothesis.
@@ -135,9 +135,6 @@ def contract(
             target.close()
     except NoAnswerError as error:
         raise ConnectionError(f"no answer: {error}") from None
-    except KeyboardInterrupt:
-        click.echo("interrupted before anything was checked", err=True)
-        return 1
 
 
 def _make(folder: Path) -> None:

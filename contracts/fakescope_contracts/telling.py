@@ -16,6 +16,7 @@ from fakescope_contracts.target import NoAnswerError
 
 __all__ = ["Progress", "tell_all"]
 
+_INTERRUPTED = 130  # the exit status, as of every command
 _MOST_TOLD = 5  # models of one contract that are told by name
 
 
@@ -27,7 +28,7 @@ def tell_all(
     Raises NoAnswerError after that if the target was lost on the way, and click.UsageError if nothing could be checked.
     """
     verdicts: list[Verdict] = []
-    findings, gone, ended = findings._replace(verdicts=verdicts), None, ""
+    findings, gone, ended, status = findings._replace(verdicts=verdicts), None, "", 0
     try:
         for verdict in found:
             if verdicts and verdicts[-1].trial.contract is not verdict.trial.contract:
@@ -35,7 +36,7 @@ def tell_all(
             verdicts.append(verdict)
             progress.done += 1
     except KeyboardInterrupt:
-        ended = "interrupted"
+        status, ended = _INTERRUPTED, "interrupted"
     except NoAnswerError as error:
         gone, ended = error, "the target does not answer any more"
     finally:
@@ -55,11 +56,9 @@ def tell_all(
     if gone is not None:
         raise gone
     counts = findings.counts()
-    if counts["broken"] or counts["error"] or ended:
-        return 1
-    if not counts["kept"]:
+    if not status and not (counts["kept"] or counts["broken"] or counts["error"]):
         raise click.UsageError("nothing was checked: every contract was skipped, for the reasons above")
-    return 0
+    return status or int(bool(counts["broken"] or counts["error"]))
 
 
 class Progress:

@@ -329,7 +329,7 @@ def test_what_is_interrupted_says_so_in_every_report(run: Any, here: Path, endin
 
     status, out, err = run("--app", "fakescope:create_app", *CUT)
 
-    assert (status, err) == (1, "")
+    assert (status, err) == (130, "")
     assert re.search(r"^1 kept, 0 broken; .*, seed 7; interrupted, 2 not tried$", out, re.MULTILINE)
     assert_reports_say(here, "interrupted, 2 not tried")
 
