@@ -7,43 +7,24 @@ with Client() as client:  # DASHSCOPE_API_KEY, and DASHSCOPE_HTTP_BASE_URL if it
     client.download(film, "film.mp4")
 """
 
-from fakescope_client.clients import AsyncClient, Client
-from fakescope_client.core import Options
-from fakescope_client.errors import (
-    AmbiguousSubmissionError,
-    AuthenticationError,
-    ContentRefusedError,
-    DashScopeError,
-    InvalidParameterError,
-    ModelNotFoundError,
-    QuotaExhaustedError,
-    TaskFailedError,
-    TaskTimeoutError,
-    TaskUnknownError,
-    ThrottledError,
-    TransportError,
-)
-from fakescope_client.model import Task, TaskStatus, Usage
+from fakescope_client.clients import AsyncClient as AsyncClient
+from fakescope_client.clients import Client as Client
+from fakescope_client.core import Options as Options
+from fakescope_client.errors import AmbiguousSubmissionError as AmbiguousSubmissionError
+from fakescope_client.errors import AuthenticationError as AuthenticationError
+from fakescope_client.errors import ContentRefusedError as ContentRefusedError
+from fakescope_client.errors import DashScopeError as DashScopeError
+from fakescope_client.errors import InvalidParameterError as InvalidParameterError
+from fakescope_client.errors import ModelNotFoundError as ModelNotFoundError
+from fakescope_client.errors import QuotaExhaustedError as QuotaExhaustedError
+from fakescope_client.errors import TaskFailedError as TaskFailedError
+from fakescope_client.errors import TaskTimeoutError as TaskTimeoutError
+from fakescope_client.errors import TaskUnknownError as TaskUnknownError
+from fakescope_client.errors import ThrottledError as ThrottledError
+from fakescope_client.errors import TransportError as TransportError
+from fakescope_client.model import Task as Task
+from fakescope_client.model import TaskStatus as TaskStatus
+from fakescope_client.model import Usage as Usage
 
 __version__ = "0.1.0"
-__all__ = [
-    "AmbiguousSubmissionError",
-    "AsyncClient",
-    "AuthenticationError",
-    "Client",
-    "ContentRefusedError",
-    "DashScopeError",
-    "InvalidParameterError",
-    "ModelNotFoundError",
-    "Options",
-    "QuotaExhaustedError",
-    "Task",
-    "TaskFailedError",
-    "TaskStatus",
-    "TaskTimeoutError",
-    "TaskUnknownError",
-    "ThrottledError",
-    "TransportError",
-    "Usage",
-    "__version__",
-]
+__all__ = ["__version__", *(name for name, thing in vars().items() if isinstance(thing, type))]  # each name once

@@ -11,7 +11,9 @@ import os
 import sys
 import time
 from argparse import ArgumentParser, Namespace
+from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -70,11 +72,15 @@ def main(arguments: list[str]) -> int:
     try:
         with Client(sleep=progress.sleep, **where) as client:
             return _run(client, options, progress)
+    except BrokenPipeError:  # nobody reads on: end as tools do that the signal ends, and let Python not complain, too
+        for stream in (1, 2):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+        return 141
     except (DashScopeError, ValueError, OSError) as error:
         progress.end()
         if options.json and isinstance(error, DashScopeError):
             about = {name: value for name, value in vars(error).items() if isinstance(value, str | int)}
-            print(json.dumps({"error": type(error).__name__, **about}, ensure_ascii=False))
+            print(json.dumps({"error": type(error).__name__, **about}))
         print(f"fakescope client: {error}", file=sys.stderr)
         statuses = {TaskTimeoutError: 124, TransportError: 3, DashScopeError: 1, Exception: 2}
         return next(status for kind, status in statuses.items() if isinstance(error, kind))
@@ -86,19 +92,18 @@ def main(arguments: list[str]) -> int:
 
 def _run(client: Client, options: Namespace, progress: _Progress) -> int:
     task: Any = getattr(options, "task", "")
-    if options.verb in ("submit", "run"):
+    passed_on = ("task", "model", "path", "on_ambiguous", "timeout", "cancel_on_interrupt")
+    how: Any = {name: value for name, value in vars(options).items() if name in passed_on}
+    if "prompt" in options:
         given = {"prompt": options.prompt} | dict(map(_field, options.input or []))
-        given = {name: value for name, value in given.items() if value is not None}
-        rest: Any = {"path": options.path, "on_ambiguous": options.on_ambiguous}
-        task = client.submit(options.model, given, dict(map(_field, options.parameter or [])), **rest)
-        if options.verb == "submit":
-            return _show(options, task, task.id)
-        print(f"task {task.id}", file=sys.stderr)
+        how["input"] = {name: value for name, value in given.items() if value is not None}
+        how["parameters"] = dict(map(_field, options.parameter or []))
     match options.verb:
+        case "submit":
+            task = client.submit(**how)
+            return _show(options, task, task.id)
         case "run" | "wait":
-            progress.begin(client, task)
-            cancels = options.cancel_on_interrupt
-            task = client.wait(task, timeout=options.timeout, on_poll=progress.show, cancel_on_interrupt=cancels)
+            task = getattr(client, options.verb)(**how, on_poll=partial(progress.show, client))
             progress.end()
         case "fetch":
             task = client.fetch(task)
@@ -130,7 +135,7 @@ def _field(text: str) -> tuple[str, Any]:
         raise ValueError(f"{text!r} is not KEY=VALUE")
     try:
         return key, Path(value[1:]) if value.startswith("@") else json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return key, value
 
 
@@ -139,8 +144,8 @@ def _show(options: Namespace, about: Task | dict[str, Any], *lines: str) -> int:
     known = asdict(about) | {"usage": about.usage._asdict()} if isinstance(about, Task) else about
     if options.json:
         known = {name: value for name, value in known.items() if value not in (None, "", ())}
-        lines = (json.dumps(known, ensure_ascii=False, default=str),)
-    print(*(f"{line}\n" for line in lines if line), sep="", end="")
+        lines = (json.dumps(known, default=str),)
+    print(*(f"{line}\n" for line in lines if line), sep="", end="", flush=True)
     return int(known.get("status") in ("FAILED", "CANCELED", "UNKNOWN"))
 
 
@@ -150,18 +155,15 @@ class _Progress:
     def __init__(self) -> None:
         self._is_terminal, self._began, self._said, self._about = sys.stderr.isatty(), time.monotonic(), "", ""
 
-    def begin(self, client: Client, task: Task | str) -> None:
-        """Look up how long tasks of this model took lately, if anybody is there to read it."""
-        self._began = time.monotonic()
-        if self._is_terminal and isinstance(task, Task):
-            try:
-                done = islice(client.list(model=task.model, status="SUCCEEDED"), 20)
+    def show(self, client: Client, task: Task) -> None:
+        """Name a new task, and look up how long those of its model took lately, if anybody is there to read it."""
+        if not self._said:
+            print(f"task {task.id}", file=sys.stderr)
+        if not self._said and self._is_terminal and task.model:
+            with suppress(DashScopeError):  # it is only a guess
+                done = islice(client.list(model=task.model, status="SUCCEEDED", patience=0.0), 20)
                 took = [(t.ended_at - t.submitted_at).total_seconds() for t in done if t.ended_at and t.submitted_at]
                 self._about = f" of about {_minutes(median(took))}" if took else ""
-            except DashScopeError:
-                pass  # it is only a guess
-
-    def show(self, task: Task) -> None:
         if task.status != self._said and not self._is_terminal:
             print(f"{task.status} after {time.monotonic() - self._began:.0f} s", file=sys.stderr)
         self._said = task.status

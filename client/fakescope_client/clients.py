@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack, cast
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 import httpx
 
@@ -31,10 +31,9 @@ class AsyncClient(Verbs):
         from asyncio import sleep as doze  # deferred: whoever gets here has it loaded, whoever only imports us may not
 
         super().__init__(api_key, **options)
-        self._own = None if http else httpx.AsyncClient(trust_env=not self._is_local)
-        self._http = http or self._own or httpx.AsyncClient()
-        self._send, self._chunks, self._close = self._http.send, httpx.Response.aiter_bytes, httpx.Response.aclose
-        self._sleep = sleep or doze
+        self._http = client = http or httpx.AsyncClient(trust_env=not self._is_local)
+        self._own, self._sleep = None if http else client, sleep or doze
+        self._send, self._chunks, self._close = client.send, httpx.Response.aiter_bytes, httpx.Response.aclose
 
     async def aclose(self) -> None:
         """Close the connections, unless they are yours."""
@@ -46,19 +45,6 @@ class AsyncClient(Verbs):
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
-
-
-class _Steps(Verbs):
-    """Verbs whose coroutines come to their end in one go."""
-
-    def __init__(
-        self, http: httpx.Client | None, sleep: Callable[[float], object], api_key: str | None, options: Options
-    ) -> None:
-        super().__init__(api_key, **options)
-        self.own = None if http else httpx.Client(trust_env=not self._is_local)
-        self._http = client = http or self.own or httpx.Client()
-        self._send, self._close, self._sleep = _soon(client.send), _soon(httpx.Response.close), _soon(sleep)
-        self._chunks = _chunks
 
 
 def _soon(call: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
@@ -85,7 +71,8 @@ def _end_of(step: Any) -> Any:
 def _verb(verb: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]) -> Callable[Concatenate[Client, P], T]:
     @wraps(verb)
     def call(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return cast(T, _end_of(verb(self._steps, *args, **kwargs)))
+        result: T = _end_of(verb(self._steps, *args, **kwargs))
+        return result  # at once: Ctrl-C finds no call on the way here in which a paid task could get lost
 
     return call
 
@@ -119,20 +106,22 @@ class Client:
         sleep: Callable[[float], object] = time.sleep,
         **options: Unpack[Options],
     ) -> None:
-        self._steps = _Steps(http, sleep, api_key, options)
+        self._steps = steps = Verbs(api_key, **options)
+        steps._http = client = http or httpx.Client(trust_env=not steps._is_local)
+        self._own, steps._sleep, steps._chunks = None if http else client, _soon(sleep), _chunks
+        steps._send, steps._close = _soon(client.send), _soon(httpx.Response.close)
 
     submit, run, wait, resume = (_verb(Verbs.submit), _verb(Verbs.run), _verb(Verbs.wait), _verb(Verbs.resume))
     fetch, cancel, detect = _verb(Verbs.fetch), _verb(Verbs.cancel), _verb(Verbs.detect)
-    upload, download = _verb(Verbs.upload), _verb(Verbs.download)
+    upload, download, edit_image = _verb(Verbs.upload), _verb(Verbs.download), _verb(Verbs.edit_image)
     list, wait_many = _each(Verbs.list), _each(Verbs.wait_many)
     text_to_video, image_to_video = _verb(Verbs.text_to_video), _verb(Verbs.image_to_video)
-    keyframes_to_video = _verb(Verbs.keyframes_to_video)
-    text_to_image, edit_image = _verb(Verbs.text_to_image), _verb(Verbs.edit_image)
+    keyframes_to_video, text_to_image = _verb(Verbs.keyframes_to_video), _verb(Verbs.text_to_image)
 
     def close(self) -> None:
         """Close the connections, unless they are yours."""
-        if self._steps.own:
-            self._steps.own.close()
+        if self._own:
+            self._own.close()
 
     def __enter__(self) -> Self:
         return self

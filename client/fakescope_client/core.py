@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from math import inf
@@ -40,8 +41,9 @@ REGIONS = {
 
 OnAmbiguous = Literal["adopt", "raise", "resubmit"]
 Fields = Mapping[str, Any]
-_FAILURES = (httpx.HTTPError, httpx.StreamError)
-_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_HOPELESS = (httpx.InvalidURL, httpx.UnsupportedProtocol)  # an address that will be none the next time, too
+_FAILURES = (httpx.HTTPError, httpx.StreamError, *_HOPELESS)
+_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, *_HOPELESS)
 
 
 CALLS_PER_S = 20
@@ -49,10 +51,15 @@ CALLS_PER_S = 20
 
 
 class Pacer:
-    """Turns for the calls of one kind, first come, first served, shared by all threads and coroutines of a client."""
+    """Turns for the calls of one kind, first come, first served, shared by all threads and coroutines of a client.
+
+    Two limits: turns that are evenly spaced, so that nobody starves, and the vendor's own window, because spacing is
+    lost when many wake up late at the same time. Turns alone would let such a crowd through, and the window alone would
+    wake everybody for each twenty; to space the late ones again would let one through per wake-up.
+    """
 
     def __init__(self, per_s: float = CALLS_PER_S) -> None:
-        self._gap_s, self._next, self._lock = 1.1 / per_s, float("-inf"), Lock()
+        self._gap_s, self._next, self._lock = 1.1 / per_s, -inf, Lock()
         self._gone: deque[float] = deque(maxlen=max(1, int(per_s)))
 
     def turn(self, now: float) -> float:
@@ -69,25 +76,6 @@ class Pacer:
                 return self._gone[0] + 1.08 - now
             self._gone.append(now)
             return 0.0
-
-
-class Rhythm:
-    """How long to pause, with jitter from a seed so that many waits do not fall into step."""
-
-    def __init__(self, seed: int | None = None) -> None:
-        self._random = Random(seed)
-
-    def poll(self, waited_s: float) -> float:
-        """Every 3 s for the first 30 s, then a sixth of the time waited so far, up to 15 s; each up to 10 % longer.
-
-        Source: Wan image generation guide, "every 3 seconds for the first 30 seconds, then at longer intervals"; Wan
-        video references, "such as 15 seconds".
-        """
-        return (3.0 if waited_s < 30.0 else min(waited_s / 6, 15.0)) * self._random.uniform(1.0, 1.1)
-
-    def again(self, failures: int, asked_s: float | None) -> float:
-        """After so many failures in a row: 1, 2, 4 … 30 s, up to 25 % longer; at least what the server asked for."""
-        return max(min(2.0 ** min(failures - 1, 5), 30.0) * self._random.uniform(1.0, 1.25), asked_s or 0.0)
 
 
 class Options(TypedDict, total=False):
@@ -115,7 +103,7 @@ class WaitOptions(TypedDict, total=False):
     """See `wait`."""
 
     timeout: float | None
-    on_poll: Callable[[Task], object]
+    on_poll: Callable[[Task], object] | None
     cancel_on_interrupt: bool
 
 
@@ -151,14 +139,14 @@ class Core:
         if region and region not in REGIONS:
             raise ValueError(f"region {region!r} is not one of {', '.join(REGIONS)}")
         base = options.get("base_url") or REGIONS.get(region) or environment or REGIONS["beijing"]
-        if not base.startswith(("http://", "https://")):
-            raise ValueError(f"the base address {base!r} must begin with https:// or http://")
+        if not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s@?#]*)?", base):
+            shown = base.rpartition("@")[2]  # what is before it may be a secret
+            raise ValueError(f"the base address {shown!r} must begin with https:// or http://, and have no @, ? or #")
         self._base, self._is_local = base.rstrip("/"), urlsplit(base).hostname in ("127.0.0.1", "localhost", "::1")
         self._clock, self._on_ambiguous = options.get("clock", monotonic), options.get("on_ambiguous", "adopt")
-        self._patience, self._rhythm = options.get("patience", 300.0), Rhythm(options.get("seed"))
-        self._headers = {"Authorization": f"Bearer {self._key}", "Accept": "application/json"}
-        if options.get("workspace"):
-            self._headers["X-DashScope-WorkSpace"] = options["workspace"]
+        self._patience, self._jitter = options.get("patience", 300.0), Random(options.get("seed")).uniform
+        workspace = {"X-DashScope-WorkSpace": options["workspace"]} if options.get("workspace") else {}
+        self._headers = {"Authorization": f"Bearer {self._key}", "Accept": "application/json", **workspace}
         self._pacers = {kind: Pacer(options.get("polls_per_s", CALLS_PER_S)) for kind in ("query", "list", "cancel")}
 
     def __repr__(self) -> str:
@@ -174,24 +162,26 @@ class Core:
         With a sink it is a download: as long as it may be, and redirects are followed.
         """
         timeout = httpx.Timeout(within_s, connect=min(10.0, within_s))
-        request, until = self._http.build_request(method, url, timeout=timeout, **sent), self._clock() + within_s
-        response, headers, body = None, dict[str, str](), bytearray()
+        request, response, until = None, None, self._clock() + within_s
+        status, headers, body = 0, dict[str, str](), bytearray()
         try:
+            request = self._http.build_request(method, url, timeout=timeout, **sent)
             response = await self._send(request, stream=True, follow_redirects=sink is not None)
-            headers = dict(response.headers.items())
-            take = sink and sink(response.status_code, headers)
+            status, headers = response.status_code, dict(response.headers.items())
+            take = sink and sink(status, headers)
             async for chunk in self._chunks(response):
                 (take or body.extend)(chunk)
                 if not take and (self._clock() > until or len(body) > 50_000_000):
                     raise httpx.ReadTimeout("the answer came too slowly, or was endless")
-            return Answer(response.status_code, headers, bytes(body))
+            return Answer(status, headers, bytes(body))
         except _FAILURES as error:  # httpx says nothing of some, and its errors hold the request, and so the key
-            text = f"{type(error).__name__} at {request.url.host}: {error}".removesuffix(": ").replace(self._key, "***")
-            about = {"http_status": response.status_code if response else 0, "unsent": isinstance(error, _UNSENT)}
+            where = request.url.host if request else repr(url)
+            text = f"{type(error).__name__} at {where}: {error}".removesuffix(": ").replace(self._key, "***")
+            about = {"unsent": isinstance(error, _UNSENT), "retryable": not isinstance(error, _HOPELESS)}
         finally:
             if response is not None:
                 await self._close(response)
-        raise TransportError(text, request_id=headers.get("x-request-id", ""), **about)
+        raise TransportError(text, http_status=status, request_id=headers.get("x-request-id", ""), **about)
 
     async def _call(self, method: str, path: str, **rest: Any) -> Answer:
         """One exchange with the vendor, as the owner of the key."""
@@ -220,10 +210,13 @@ class Core:
 
 
 class Trouble:
-    """Failures in a row: a longer pause after each, until patience, counted from the first, is at an end."""
+    """Failures in a row: 1, 2, 4 … 30 s of pause after each, up to 25 % longer, and at least what the server asked for.
+
+    That goes on until patience, counted from the first, is at an end.
+    """
 
     def __init__(self, core: Core, what: str, patience: float = inf) -> None:
-        self._core, self._what, self._patience = core, what, min(patience, core._patience)
+        self._core, self._what, self._patience = core, what, min(core._patience, patience)
         self._failures, self._since = 0, 0.0
 
     def over(self) -> None:
@@ -235,8 +228,9 @@ class Trouble:
         now = self._core._clock()
         self._since = self._since if self._failures else now
         self._failures += 1
-        pause = self._core._rhythm.again(self._failures, error.retry_after_s)
-        if not error.retryable or min(now + pause, until) > self._since + self._patience:
+        pause = min(2.0 ** min(self._failures - 1, 5), 30.0) * self._core._jitter(1.0, 1.25)
+        pause = max(pause, error.retry_after_s or 0.0)
+        if not error.retryable or not min(now + pause, until) <= self._since + self._patience:  # or NaN
             raise error
         pause = max(0.0, min(pause, until - now))
         log.warning("%s: %s; again in %.1f s", self._what, error, pause)

@@ -92,9 +92,13 @@ class TaskUnknownError(DashScopeError):
 
 
 class TaskTimeoutError(DashScopeError):
-    """We stopped waiting; the task goes on, and waiting again costs nothing. `tasks` are the last known states."""
+    """We stopped waiting; the task goes on, and waiting again costs nothing.
+
+    `task_ids` are all that go on, `tasks` their last known states, of those that were ever seen.
+    """
 
     retryable = True
+    task_ids: tuple[str, ...] = ()
     tasks: tuple[Task, ...] = ()
 
 

@@ -6,10 +6,10 @@ import os
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from functools import partial
 from io import BytesIO
+from itertools import count
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 from urllib.parse import unquote, urlsplit
 from zlib import crc32
 
@@ -53,8 +53,8 @@ def as_media(given: Media) -> Media:
     """An address stays one, any other string is a path. Raises FileNotFoundError before anything is sent."""
     if isinstance(given, bytes) or (isinstance(given, str) and given.startswith(("http:", "https:", "oss:", "data:"))):
         return given
-    if not Path(given).is_file():
-        raise FileNotFoundError(f"{given} is no file; give a path, bytes, or an address with https:, oss: or data:")
+    if not os.path.isfile(given):
+        raise FileNotFoundError(f"{given!s:.99} is no file; give a path, bytes, or an https:, oss: or data: address")
     return Path(given)
 
 
@@ -68,45 +68,81 @@ def media_type(file: File) -> str:
     return next(known, None) or guess_type(name)[0] or "application/octet-stream"
 
 
+def _is_taken(file: BinaryIO, path: Path) -> bool:
+    """Whether somebody else writes to this file, or has made it his target meanwhile; else it is locked, for us."""
+    try:
+        from fcntl import LOCK_EX, LOCK_NB, flock  # deferred: Windows has none
+
+        flock(file, LOCK_EX | LOCK_NB)
+        return not os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except (ImportError, OSError) as error:  # others: no locks here, or not on this disk
+        return isinstance(error, BlockingIOError | FileNotFoundError)
+
+
 class Part:
-    """A download under way: a hidden file beside the target, named after the link, so that the next try goes on."""
+    """A download under way: a hidden file beside the target, named after the link, so that the next try goes on.
+
+    It is locked: a second download to the same target finds it taken, and writes to a part of its own.
+    """
 
     def __init__(self, link: str, target: Path, progress: Progress | None) -> None:
-        self._progress, self.target = progress, target
-        self.path = target.with_name(f".{target.name}.{crc32(link.partition('?')[0].encode()):08x}.part")
-        self.size = self.path.stat().st_size if self.path.exists() else 0
+        self._progress, self._target, self._takes = progress, target, False
         self._total: int | None = None
-        self._file: BinaryIO | None = None
+        for n in count():
+            name = f".{target.name}.{crc32(link.partition('?')[0].encode()):08x}{f'.{n}' if n else ''}.part"
+            self.path = target.with_name(name)
+            self._file = self.path.open("ab")
+            if not _is_taken(self._file, self.path):
+                break
+            self._file.close()
+        self.size = self._file.tell()
 
-    def open(self, status: int, headers: Mapping[str, str]) -> Callable[[bytes], None] | None:
+    def take(self, status: int, headers: Mapping[str, str]) -> Callable[[bytes], None] | None:
         """Go on where the part ends if the server does, else start over; None if the body is no part of the file."""
         total, first = headers.get("content-length", ""), 0
         if status == 206:
             span, _, total = headers.get("content-range", "").removeprefix("bytes ").partition("/")
             first = int(span.partition("-")[0]) if span.partition("-")[0].isdecimal() else -1
         known = int(total) if total.isdecimal() and "content-encoding" not in headers else None
-        if status != 200 and (status != 206 or first != self.size or known != (self._total or known)):
+        self._takes = status == 200 or (status == 206 and first == self.size and known == (self._total or known))
+        if not self._takes:
             return None
-        self._file, self.size, self._total = self.path.open("ab" if first else "wb"), first, known
-        return partial(self._write, self._file)
+        if not first:
+            self.restart()
+        self._total = known
+        return self._write
 
-    def _write(self, file: BinaryIO, chunk: bytes) -> None:
-        self.size += file.write(chunk)
+    def _write(self, chunk: bytes) -> None:
+        self.size += self._file.write(chunk)
         if self._progress is not None:
             self._progress(self.size, self._total)
 
-    def close(self, answer: Answer | None) -> bool:
-        """Whether this answer brought the last of it, or says that there is no more. None: it broke off."""
-        written, self._file = self._file, None
-        if written is not None:
-            written.close()
-            return answer is not None and self._total in (None, self.size)
-        return answer is not None and answer.headers.get("content-range") == f"bytes */{self.size or '-'}"
+    def is_whole(self, answer: Answer) -> bool:
+        """Whether this answer brought the last of it, or says that there is no more."""
+        if self._takes:
+            return self._total in (None, self.size)
+        return answer.headers.get("content-range") == f"bytes */{self.size or '-'}"
 
     def restart(self) -> None:
         """Forget what has come so far: it belongs to something else."""
-        self.path.unlink(missing_ok=True)
+        self._file.truncate(0)
         self.size, self._total = 0, None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, error: object, *_: object) -> None:
+        """It is the target now if nothing went wrong, and else kept for the next try if there is anything in it."""
+        try:
+            self._file.flush()
+            if os.name == "nt":  # moves no open file; elsewhere nobody may lock it before it is moved
+                self._file.close()
+            if not error:
+                self.path.replace(self._target)
+            elif not self.size:
+                self.path.unlink()
+        finally:
+            self._file.close()
 
 
 class Files(Core):
@@ -173,7 +209,7 @@ class Files(Core):
         to fetch, InvalidParameterError if a link has expired (after 24 hours), TransportError, OSError.
         """
         links = source.results if isinstance(source, Task) else (source,)
-        stem = Path(source.id).name if isinstance(source, Task) else ""
+        stem = Path(source.id or source.request_id).name if isinstance(source, Task) else ""
         if not links:
             raise ValueError(f"task {stem} has no results to download")
         into_folder = len(links) > 1 or Path(to).is_dir() or os.fspath(to).endswith(("/", os.sep))
@@ -184,23 +220,23 @@ class Files(Core):
                 name = (f"{stem}-{n}" if len(links) > 1 else stem) + Path(name).suffix
             target = Path(to) / name if into_folder else Path(to)
             target.parent.mkdir(parents=True, exist_ok=True)
-            kept.append(await self._download(link, Part(link, target, on_progress)))
+            with Part(link, target, on_progress) as part:
+                await self._download(link, part)
+            kept.append(target)
         return kept
 
-    async def _download(self, link: str, part: Part) -> Path:
+    async def _download(self, link: str, part: Part) -> None:
         trouble = Trouble(self, f"downloading {part.path.name}")
         while True:
             before, answer = part.size, None
             headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={before}-"} if before else {})
             try:
-                answer = await self._exchange("GET", link, sink=part.open, headers=headers)
+                answer = await self._exchange("GET", link, sink=part.take, headers=headers)
+                if part.is_whole(answer):
+                    return
                 error = _storage_error(answer, "a download")
             except TransportError as failure:
                 error = failure
-            finally:
-                is_whole = part.close(answer)
-            if is_whole:
-                return part.path.replace(part.target)
             if part.size > before:
                 trouble.over()
             elif before and answer and answer.status in (206, 416):

@@ -16,7 +16,10 @@ VENDOR_ZONE = timezone(timedelta(hours=8))
 
 
 class TaskStatus(StrEnum):
-    """Where a task stands. A word that is not listed here becomes a member of its own and counts as unfinished."""
+    """Where a task stands. A word that is not listed here becomes a member of its own and counts as unfinished.
+
+    Source: Manage asynchronous tasks, task states.
+    """
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
@@ -115,16 +118,15 @@ class Task:
 
         Source: the detection models' API references: `check_pass` or `pass`; Emoji only a code or a box.
         """
-        given = self.raw.get("output")
-        output = given if isinstance(given, dict) else {}
+        output = given if isinstance(given := self.raw.get("output"), dict) else {}
         verdict = output.get("check_pass", output.get("pass"))
         if isinstance(verdict, bool):
             return verdict
         return False if output.get("code") else True if output.get("bbox_face") else None
 
     def to_json(self) -> str:
-        """One line to keep: `Task.from_json` makes an equal task of it, in this program or the next."""
-        return json.dumps({"model": self.model, "answer": self.raw}, ensure_ascii=False)
+        """One line of ASCII to keep: `Task.from_json` makes an equal task of it, in this program or the next."""
+        return json.dumps({"model": self.model, "answer": self.raw})
 
     @classmethod
     def from_json(cls, text: str) -> Task:
@@ -160,8 +162,7 @@ def _instant(value: object) -> datetime | None:
 
 
 def _text(of: dict[str, Any], key: str) -> str:
-    value = of.get(key)
-    return "" if value is None else str(value)
+    return "" if (value := of.get(key)) is None else str(value)
 
 
 def _number(of: dict[str, Any], *keys: str) -> float | None:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections import OrderedDict
-from collections.abc import AsyncGenerator, Mapping
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from datetime import datetime
 from functools import partial
-from itertools import count
+from itertools import chain, count, repeat
 from math import inf
 from typing import Any, Unpack
 
-from fakescope_client.core import Fields, OnAmbiguous, Options, SubmitOptions, Trouble, check, log
+from fakescope_client.core import Fields, OnAmbiguous, Options, SubmitOptions, check, log
 from fakescope_client.errors import AmbiguousSubmissionError, DashScopeError, TransportError
 from fakescope_client.files import Files
 from fakescope_client.model import VENDOR_ZONE, Task
@@ -34,14 +34,9 @@ class Submitting(Files):
 
     def __init__(self, api_key: str | None = None, **options: Unpack[Options]) -> None:
         super().__init__(api_key, **options)
-        self._queues: dict[str, list[object]] = {}  # by model; each step on a list or dictionary is one, for threads
+        self._queues: dict[str, dict[object, None]] = {}  # by model, in order; each step on it is one, for threads
         self._given_up: dict[str, float] = {}  # when the last search of a model ended without a task
-        self._known: OrderedDict[str, None] = OrderedDict()
-
-    def _account_for(self, task_id: str) -> None:
-        self._known[task_id] = None
-        if len(self._known) > 10_000:
-            self._known.popitem(last=False)
+        self._known: deque[str] = deque(maxlen=10_000)  # ids that no search need look at
 
     async def _service(self, model: str, path: str, given: Mapping[str, Any], **options: Any) -> partial[Any]:
         """The call of a service, ready to be made, with files uploaded. Raises ValueError for NaN, which is no JSON."""
@@ -76,76 +71,87 @@ class Submitting(Files):
             raise ValueError(f"{model} answers at once: use detect()")
         given, headers = {"input": input, "parameters": parameters or {}}, {"X-DashScope-Async": "enable"}
         send = await self._service(model, path, given, headers=headers, within_s=60.0)
-        patience, me = options.get("patience", inf), object()
-        trouble, deadline = Trouble(self, f"submitting to {model}", patience), self._clock() + patience
-        queue, losses = self._queues.setdefault(model, []), 0
-        while True:
-            try:
-                queue.append(me)
-                while ahead := queue.index(me):
-                    if self._clock() > deadline:
-                        raise TransportError(f"not submitted: {ahead} are before it", unsent=True, retryable=False)
-                    await self._pause(min(_HOLD_S * ahead, max(_HOLD_S, deadline - self._clock())))
-                task = await self._settled(send, model, policy if losses < _SENDS - 1 else "adopt")
-                if task is not None:
-                    return task
-                losses, refused = losses + 1, None
-            except DashScopeError as error:
-                refused = error
-            finally:
-                queue.remove(me)
-            if refused is not None:
-                await trouble.bear(refused)
-
-    async def _settled(self, send: partial[Any], model: str, policy: OnAmbiguous) -> Task | None:
-        """Submit once, and find out what became of it: None if it may be sent again."""
-        before = self._clock()
+        patience = options.get("patience", inf)
+        mine: list[Task] = []  # outlives the steps below, so that no interruption between them loses the task
+        once = partial(self._submit_once, mine, send, model, self._clock() + patience)
+        policies = chain(repeat(policy, _SENDS - 1), repeat("adopt"))
         try:
+            while not mine:
+                await self._patiently(f"submitting to {model}", partial(once, next(policies)), patience=patience)
+            return mine[0]
+        except BaseException as stop:
+            note(stop, *(task.id for task in mine))
+            raise
+
+    async def _submit_once(
+        self, mine: list[Task], send: partial[Any], model: str, until: float, policy: OnAmbiguous
+    ) -> None:
+        """Submit in turn, and find out what became of it: the task is in `mine`, or it may be sent again."""
+        me, queue, find = object(), self._queues.setdefault(model, {}), None
+        try:
+            queue[me] = None
+            while ahead := list(queue).index(me):
+                if self._clock() > until:
+                    raise TransportError(f"not submitted: {ahead} are before it", unsent=True, retryable=False)
+                await self._pause(min(_HOLD_S * ahead, max(_HOLD_S, until - self._clock())))
+            find = partial(self._find, mine, model, self._clock(), policy)
             try:
                 task = Task.parse(self._read(await send()), model)
                 if not task.id:
                     raise TransportError(f"no task in the answer: {', '.join(task.raw):.200}", http_status=200)
-                self._account_for(task.id)
-                return task
+                mine.append(task)
             except TransportError as error:
                 if error.unsent:
                     raise
-                return await self._find(model, before, error, policy)
+                await find(error)
         except BaseException as stop:
-            if not isinstance(stop, DashScopeError | GeneratorExit):
-                await self._note_submission(stop, model, before, policy)
+            if find and not mine and not isinstance(stop, DashScopeError | GeneratorExit):
+                await self._note_submission(stop, model, find)
             raise
+        finally:
+            queue.pop(me, None)
+            self._known.extend(task.id for task in mine)
 
     async def _find(
-        self, model: str, before: float, lost: DashScopeError, policy: OnAmbiguous, is_hasty: bool = False
-    ) -> Task | None:
-        """The task of a submission whose answer was lost; None if it may be sent again."""
+        self, mine: list[Task], model: str, since: float, policy: OnAmbiguous, lost: DashScopeError, quick: bool = False
+    ) -> None:
+        """Add the task of a submission whose answer was lost to `mine`, or leave it if it may be sent again."""
         log.warning("submitting to %s: %s; looking for its task", model, lost)
-        found, is_certain = list[Task](), True
         said = "is not listed; most likely the submission never arrived, but that is not certain"
         try:
-            for pause in (0.0,) if is_hasty else _LOOKS_S:
+            for pause in (0.0,) if quick else _LOOKS_S:
                 await self._pause(pause)
-                if found := await self._candidates(model, before, 0.0 if is_hasty else inf):
+                if found := await self._candidates(model, since, 0.0 if quick else inf):
                     break
-        except DashScopeError as error:
-            said, is_certain = f"could not be looked for ({error})", False
+        except DashScopeError as error:  # who has not seen the list does not send again
+            found, policy, said = [], "adopt", f"could not be looked for ({error})"
         ours = [task for task in found if lost.request_id and task.request_id == lost.request_id]
         # What an earlier search gave up may have started just before: then one candidate is not enough, either.
-        if policy != "raise" and len(found) == 1 and before - _SKEW_S >= self._given_up.get(model, -inf):
+        if policy != "raise" and len(found) == 1 and since - _SKEW_S >= self._given_up.get(model, -inf):
             ours = found
         if ours:
-            self._account_for(ours[0].id)
             log.warning("submitting to %s: found its task %s", model, ours[0].id)
-            return ours[0]
+            mine += ours
+            return
         self._given_up[model] = self._clock()
-        if policy == "resubmit" and is_certain and not found and not is_hasty:
-            return None
+        if policy == "resubmit" and not found and not quick:
+            return
         if found:
             said = f"may be one of {len(found)}: {', '.join(task.id for task in found)}"
         said = f"the answer to a submission to {model} was lost ({lost.message}), and its task {said}"
         about = {"code": lost.code, "http_status": lost.http_status, "request_id": lost.request_id}
         raise AmbiguousSubmissionError(said, candidates=tuple(found), **about)
+
+    async def _note_submission(self, stop: BaseException, model: str, find: Callable[..., Awaitable[None]]) -> None:
+        """Look once, quickly, for the task of a submission that was interrupted; `stop` says if that leaves it open."""
+        try:
+            await find(TransportError("interrupted"), quick=True)
+        except Exception as error:
+            stop.add_note(str(error))
+        except BaseException as again:  # twice Ctrl-C
+            self._given_up[model] = self._clock()
+            again.add_note(f"a submission to {model} was under way; list() may show its task")
+            raise
 
     async def _candidates(self, model: str, before: float, patience: float) -> list[Task]:
         """Tasks of this model that nobody here knows, since the instant `before` of our clock, by the server's."""
@@ -160,7 +166,8 @@ class Submitting(Files):
     ) -> AsyncGenerator[Task, None]:
         """The account's tasks, page by page as they are looked at: of the last 24 hours, or since then.
 
-        They have no results and no usage; `fetch` brings those. `since` is aware. Source: Manage asynchronous tasks.
+        They have no results and no usage; `fetch` brings those. `since` is aware; `patience` in seconds, of each page.
+        Raises DashScopeError. Source: Manage asynchronous tasks, List.
         """
         start = since.astimezone(VENDOR_ZONE).strftime("%Y%m%d%H%M%S") if since else ""
         query = {"page_size": "50", "start_time": start, "model_name": model, "status": status}
@@ -184,22 +191,9 @@ class Submitting(Files):
             raise TransportError(f"the list of tasks is something else: {', '.join(body):.200}", http_status=200)
         return body, answer
 
-    async def _note_submission(self, stop: BaseException, model: str, before: float, policy: OnAmbiguous) -> None:
-        """Look once, quickly, for the task of a submission that was interrupted, and say in `stop` what was found."""
-        try:
-            task = await self._find(model, before, TransportError("interrupted"), policy, is_hasty=True)
-        except Exception as error:
-            stop.add_note(str(error))
-        except BaseException as again:  # twice Ctrl-C
-            self._given_up[model] = self._clock()
-            again.add_note(f"a submission to {model} was under way; list() may show its task")
-            raise
-        else:
-            assert task is not None
-            note(stop, task.id)
-
 
 def note(stop: BaseException, *task_ids: str) -> None:
-    """Leave the ids in what interrupts us: as attributes for programs, as a note for people."""
-    vars(stop).update(task_ids=task_ids, task_id=task_ids[0])
-    stop.add_note(f"fakescope_client: still going on: {', '.join(task_ids)}; resume() takes them up again")
+    """Leave the ids in what interrupts us, once: as attributes for programs, as a note for people."""
+    if task_ids and "task_id" not in vars(stop):
+        vars(stop).update(task_ids=task_ids, task_id=task_ids[0])
+        stop.add_note(f"fakescope_client: still going on: {', '.join(task_ids)}; resume() takes them up again")

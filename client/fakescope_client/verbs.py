@@ -7,7 +7,7 @@ error and every interruption; and no task is given up for a failure that passes.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from functools import partial
 from heapq import heappop, heappush
 from math import inf
@@ -25,7 +25,6 @@ TIMEOUT_S = 3600.0
 _LISTS_MEDIA = r"^wan2\.[7-9]|^wan3|^happyhorse"  # input.media instead of a field for each picture
 _TAKES_MESSAGES = r"^wan2\.(6-(t2i|image)|[7-9]-image)|^qwen-image-3"
 _INPUT = ("negative_prompt", "audio_url", "template", "mask_image_url")
-_Pictures = Media | list[Media] | tuple[Media, ...]
 Found = AsyncGenerator[Task, None]
 
 
@@ -35,31 +34,41 @@ class Verbs(Submitting):
     async def run(
         self, model: str, input: Fields, parameters: Fields | None = None, **options: Unpack[RunOptions]
     ) -> Task:
-        """Submit and wait: the SUCCEEDED task. Options and errors are those of `submit` and of `wait`."""
-        began, rest = self._clock(), dict[str, Any](options)
-        timeout = rest.pop("timeout", TIMEOUT_S)
-        waiting = {name: rest.pop(name) for name in ("on_poll", "cancel_on_interrupt") if name in rest}
-        patience = min(rest.pop("patience", inf), inf if timeout is None else timeout)
+        """Submit and wait: the SUCCEEDED task. Options and errors are those of `submit` and of `wait`.
+
+        `timeout` counts from here. `on_poll` is called with the submitted task, too, so that its id can be kept.
+        """
+        check(options, RunOptions)
+        began, timeout, on_poll, task = self._clock(), options.get("timeout", TIMEOUT_S), options.get("on_poll"), None
+        rest: Any = {name: value for name, value in options.items() if name not in WaitOptions.__annotations__}
+        rest["patience"] = min(options.get("patience", inf), inf if timeout is None else timeout)
         try:
-            task = await self.submit(model, input, parameters, patience=patience, **rest)
+            task = await self.submit(model, input, parameters, **rest)
+            if on_poll is not None:
+                on_poll(task)
+            left = None if timeout is None else max(0.0, began + timeout - self._clock())
+            return await self.wait(task, timeout=left, on_poll=on_poll)
         except BaseException as stop:
+            if task is not None:
+                note(stop, task.id)
             await self._interrupted(stop, options)
             raise
-        left = None if timeout is None else max(0.0, began + timeout - self._clock())
-        return await self.wait(task, timeout=left, **waiting)
 
     async def fetch(self, task: Task | str) -> Task:
-        """The task as it stands, whatever its status. Raises DashScopeError if no answer is to be had."""
+        """The task as it stands, whatever its status. Raises DashScopeError, with `task_id`, if there is no answer.
+
+        Source: Manage asynchronous tasks, Query.
+        """
         return await self._patiently("a query", partial(self._poll, *_named(task)), "query")
 
     async def wait(self, task: Task | str, **options: Unpack[WaitOptions]) -> Task:
         """Poll until the task has SUCCEEDED, and return it: at once, every 3 s for 30 s, then up to every 15 s.
 
-        `timeout` is in seconds, 3,600 if not given, None for as long as it takes; `on_poll` is called with the task
-        after every poll that was answered. Failures that pass are logged and borne. Ctrl-C and cancellation carry
-        `task_id`, and with `cancel_on_interrupt` the task is canceled if it is still PENDING. Raises TaskFailedError,
-        TaskUnknownError, TaskTimeoutError, or a DashScopeError with `task_id` if polls are refused or unanswered for
-        too long.
+        `timeout` is in seconds, 3,600 if not given, None for as long as it takes; `on_poll` is called (not awaited)
+        with the task after every poll that was answered. Failures that pass are logged and borne. Ctrl-C and
+        cancellation carry `task_id`, and with `cancel_on_interrupt` the task is canceled if it is still PENDING. Raises
+        TaskFailedError, TaskUnknownError, TaskTimeoutError, or a DashScopeError with `task_id` if polls are refused or
+        unanswered for too long.
         """
         (ended,) = [ended async for ended in self.wait_many([task], **options)]
         return ended.raise_for_status()
@@ -70,14 +79,16 @@ class Verbs(Submitting):
     async def wait_many(self, tasks: Iterable[Task | str], **options: Unpack[WaitOptions]) -> Found:
         """Each task as it ends, FAILED, CANCELED and UNKNOWN ones too: nothing is raised for those.
 
-        All are polled in turn, whoever is due longest first, together at most 20 times a second. Raises
-        TaskTimeoutError for those that are left.
+        All are polled in turn, whoever is due longest first, together at most 20 times a second; options are those of
+        `wait`. Raises TaskTimeoutError for those that are left, its `task_ids`, and a DashScopeError with `task_id` if
+        polls are refused or unanswered for too long. Source: Manage asynchronous tasks, Limits.
         """
         check(options, WaitOptions)
         began, timeout, on_poll = self._clock(), options.get("timeout", TIMEOUT_S), options.get("on_poll")
         deadline, trouble = began + (inf if timeout is None else timeout), Trouble(self, "polling")
         left = {_named(task)[0]: task for task in tasks}
         due = [(began, n, *_named(task)) for n, task in enumerate(left.values())]
+        self._known.extend(left)
         try:
             while due:
                 at, n, task_id, model = heappop(due)
@@ -97,24 +108,23 @@ class Verbs(Submitting):
                         del left[task_id]
                         yield seen
                         continue
-                    at = self._clock() + self._rhythm.poll(self._clock() - began)
+                    at = self._clock() + self._rhythm_s(self._clock() - began)
                 heappush(due, (at, n, task_id, model))
                 if not self._clock() < deadline:  # NaN is no time, too
                     known = tuple(task for task in left.values() if isinstance(task, Task))
                     said = f"not ended within {timeout:g} s; what goes on can be waited for again"
-                    raise TaskTimeoutError(said, task_id=", ".join(left), tasks=known)
+                    raise TaskTimeoutError(said, task_id=", ".join(left), task_ids=tuple(left), tasks=known)
         except BaseException as stop:
-            if not isinstance(stop, DashScopeError | GeneratorExit):
-                note(stop, *left)
-                await self._interrupted(stop, options)
+            note(stop, *left)
+            await self._interrupted(stop, options)
             raise
 
     async def cancel(self, task: Task | str) -> bool:
-        """Cancel a task that is PENDING. True: it is CANCELED and costs nothing; False: too late, it goes on.
+        """Cancel a task that is PENDING. True: it is CANCELED and costs nothing; False: too late for that.
 
-        Source: Manage asynchronous tasks, Cancel.
+        Raises DashScopeError, with `task_id`, if there is no answer. Source: Manage asynchronous tasks, Cancel.
         """
-        task_id, _ = _named(task)
+        task_id = _named(task)[0]
 
         async def attempt() -> bool:
             try:
@@ -132,7 +142,9 @@ class Verbs(Submitting):
     async def detect(self, model: str, input: Fields, parameters: Fields | None = None, *, path: str = "") -> Task:
         """Ask a model that answers at once, a detection or pictures from a message: a SUCCEEDED task without an id.
 
-        Repeated only if it was throttled or never left: what was lost may have been charged, and is in no list.
+        Repeated only if it was throttled or never left: what was lost may have been charged, and is in no list. `path`
+        follows `/services/`; without it the model's name decides. Raises DashScopeError, OSError for a file. Source:
+        API references of the detection models and of multimodal generation.
         """
         given = {"input": input, "parameters": parameters or {}}
         send = await self._service(model, path or at_once_path(model), given, within_s=300.0)
@@ -151,32 +163,50 @@ class Verbs(Submitting):
     # out. Pictures are addresses, paths or bytes. Source: the models' API references.
 
     async def text_to_video(self, /, prompt: str, *, model: str = "wan2.6-t2v", **more: Any) -> Task:
-        """A film from words: `size="1280*720"` (or `resolution`, `ratio`), `duration` in seconds, `negative_prompt`."""
+        """A film from words: `size="1280*720"` (or `resolution`, `ratio`), `duration` in seconds, `negative_prompt`.
+
+        `wait=False` only submits; other keywords are options of `run` or parameters; errors are those of `run`. Source:
+        Wan text-to-video API reference.
+        """
         return await self._make(model, {"prompt": prompt}, more)
 
     async def image_to_video(
         self, /, image: Media, prompt: str = "", *, model: str = "wan2.6-i2v-flash", **more: Any
     ) -> Task:
-        """A film that begins with a picture: `resolution="720P"`, `duration` in seconds, `audio_url`."""
-        first = _media(model, [("first_frame", "img_url", image)])
-        return await self._make(model, {"prompt": prompt or None, **first}, more)
+        """A film that begins with a picture: `resolution="720P"`, `duration` in seconds, `audio_url`.
+
+        A picture is an address, a path or bytes; the rest as in `text_to_video`, and FileNotFoundError. Source: Wan
+        image-to-video API reference, first frame.
+        """
+        fields = _media(model, [("first_frame", "img_url", image)])
+        return await self._make(model, {"prompt": prompt or None, **fields}, more)
 
     async def keyframes_to_video(
         self, /, first: Media, last: Media, prompt: str = "", *, model: str = "wan2.2-kf2v-flash", **more: Any
     ) -> Task:
-        """A film from its first and its last picture: `resolution`, `negative_prompt`."""
+        """A film from its first and its last picture: `resolution`, `negative_prompt`; the rest as in `image_to_video`.
+
+        Source: Wan image-to-video API reference, first and last frame.
+        """
         both = _media(model, [("first_frame", "first_frame_url", first), ("last_frame", "last_frame_url", last)])
         return await self._make(model, {"prompt": prompt or None, **both}, more)
 
     async def text_to_image(self, /, prompt: str, *, model: str = "wan2.5-t2i-preview", **more: Any) -> Task:
-        """Pictures from words: `n` of them, `size="1280*1280"`, `negative_prompt`."""
+        """Pictures from words: `n` of them, `size="1280*1280"` in pixels, `negative_prompt`.
+
+        The rest as in `text_to_video`. Source: Wan text-to-image API reference.
+        """
         return await self._make(model, {"prompt": prompt}, more)
 
     async def edit_image(
-        self, /, images: _Pictures, prompt: str, *, model: str = "wan2.5-i2i-preview", **more: Any
+        self, /, images: Media | Sequence[Media], prompt: str, *, model: str = "wan2.5-i2i-preview", **more: Any
     ) -> Task:
-        """A picture from one or several and an instruction: `n`, `size`; for wanx2.1-imageedit `function` as well."""
-        pictures = [as_media(image) for image in (images if isinstance(images, list | tuple) else [images])]
+        """A picture from one or several and an instruction: `n`, `size`; for wanx2.1-imageedit `function` as well.
+
+        The rest as in `image_to_video`. Source: Wan image editing API references.
+        """
+        several = images if isinstance(images, Sequence) and not isinstance(images, str | bytes) else [images]
+        pictures = [as_media(image) for image in several]
         is_single = "imageedit" in model and len(pictures) == 1
         fields = {"base_image_url": pictures[0]} if is_single else {"images": pictures}
         return await self._make(model, {"prompt": prompt, "function": more.pop("function", None), **fields}, more)
@@ -194,6 +224,14 @@ class Verbs(Submitting):
         parameters = {name: value for name, value in more.items() if value is not None}
         return await start(model, fields, parameters, **options)
 
+    def _rhythm_s(self, waited_s: float) -> float:
+        """Every 3 s for the first 30 s, then a sixth of the time waited so far, up to 15 s; each up to 10 % longer.
+
+        Source: Wan image generation guide, "every 3 seconds for the first 30 seconds, then at longer intervals"; Wan
+        video references, "such as 15 seconds".
+        """
+        return (3.0 if waited_s < 30.0 else min(waited_s / 6, 15.0)) * self._jitter(1.0, 1.1)
+
     async def _poll(self, task_id: str, model: str, within_s: float = 30.0) -> Task:
         try:
             body = self._read(await self._call("GET", f"tasks/{quote(task_id, safe='')}", within_s=within_s))
@@ -203,7 +241,6 @@ class Verbs(Submitting):
         except DashScopeError as error:
             error.task_id = task_id
             raise
-        self._account_for(task_id)
         return task
 
     async def _cancel(self, task_id: str, within_s: float = 30.0) -> None:

@@ -29,15 +29,16 @@ def read(answer: Answer, secret: str) -> dict[str, Any]:
         body = None
     whole = body if isinstance(body, dict) else {}
     code, message = str(whole.get("code") or ""), str(whole.get("message") or "")
-    if answer.status == 200 and isinstance(body, dict) and not code:
+    if answer.status == 200 and isinstance(body, dict) and (not code or isinstance(body.get("output"), dict)):
         return body
-    # With a 200, a code is a refusal, and a body that is no object the trouble of a gateway.
+    # With a 200, a code without an output is a refusal, and a body that is no object the trouble of a gateway.
     kind = kind_of(answer.status if answer.status != 200 else 400 if code else 502, code, message)
     text = answer.body.replace(secret.encode(), b"***")[:60]
-    message = message.replace(secret, "***") or f"not a JSON object with words that we know: {text!r}"
-    request_id, pause = whole.get("request_id") or answer.headers.get("x-request-id"), _retry_after_s(answer.headers)
-    about = {"code": code, "http_status": answer.status, "request_id": str(request_id or "")}
-    raise kind(message, retry_after_s=pause, **about)
+    message = message or f"not a JSON object with words that we know: {text!r}"
+    given = (message, code, str(whole.get("request_id") or answer.headers.get("x-request-id") or ""))
+    message, code, request_id = (text.replace(secret, "***") for text in given)
+    about = {"http_status": answer.status, "retry_after_s": _retry_after_s(answer.headers)}
+    raise kind(message, code=code, request_id=request_id, **about)
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -121,3 +121,10 @@ def test_public_names_are_documented() -> None:
     verbs = [getattr(fakescope_client.Client, name) for name in dir(fakescope_client.Client) if name[0] != "_"]
 
     assert [thing for thing in [*classes, *verbs] if not thing.__doc__] == []
+
+
+def test_public_names_are_these() -> None:
+    errors = {name for name, kind in vars(fakescope_client.errors).items() if isinstance(kind, type)}
+    others = {"AsyncClient", "Client", "Options", "Task", "TaskStatus", "Usage", "__version__"}
+
+    assert set(fakescope_client.__all__) == errors - {"TaskParameterError", "TaskContentError"} | others

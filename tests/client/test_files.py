@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from fakescope.catalog import Catalog
-from fakescope_client import DashScopeError, InvalidParameterError, Task, TransportError
+from fakescope_client import Client, DashScopeError, InvalidParameterError, Task, TransportError
 from fakescope_client.files import INLINE_BYTES, media_type
 from fakescope_client.routes import at_once_path, takes_inline, task_path
 
@@ -446,6 +446,26 @@ def test_packed_body_is_unpacked(world: Any, tmp_path: Path) -> None:
     (path,) = world.client().download("http://files.test/film.mp4", tmp_path)
 
     assert path.read_bytes() == b"film" * 100
+
+
+@pytest.mark.parametrize(
+    "link", ["ftp://files.test/film.mp4", "https:///film.mp4", "http://h:port/film.mp4", "film.mp4"]
+)
+def test_address_that_is_none_is_not_tried_again(world: Any, tmp_path: Path, link: str) -> None:
+    client = Client("sk-fake", base_url="http://127.0.0.1:9/api/v1", sleep=world.time.sleep, clock=world.time.monotonic)
+
+    with client, pytest.raises(TransportError) as caught:
+        client.download(link, tmp_path / "film.mp4")
+
+    assert (caught.value.retryable, world.time.seconds) == (False, 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_text_that_is_no_path_is_said_to_be_none_in_short(world: Any) -> None:
+    with pytest.raises(FileNotFoundError, match="is no file; give a path") as caught:
+        world.client().image_to_video("iVBORw0KGgo" * 10_000, "it moves")
+
+    assert len(str(caught.value)) < 200
 
 
 def test_address_of_a_download_must_be_one(world: Any, tmp_path: Path) -> None:

@@ -135,6 +135,21 @@ def test_survived_faults_are_in_the_log(world: Any, faults: dict[str, Any], capl
     assert "Throttling.RateQuota: as it says (HTTP 429" in told[2]
 
 
+@pytest.mark.parametrize("phase", ["submit", "poll"])
+@pytest.mark.parametrize("name", FAULTS)
+def test_every_fault_that_is_borne_is_in_the_log(
+    world: Any, faults: dict[str, Any], name: str, phase: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.wire.faults[phase] = [faults[name]]
+
+    outcome(world)
+
+    told = [record.getMessage() for record in caplog.records if record.name == "fakescope_client"]
+    what, then = ("submitting to wan2.6-t2v: ", "; again in " if name in CERTAIN else "; looking for its task")
+    assert told[0].startswith(what if phase == "submit" else "polling: ")
+    assert (then if phase == "submit" else "; again in ") in told[0]
+
+
 @pytest.mark.parametrize("seconds", [0, 30], ids=["pending", "running"])
 @pytest.mark.parametrize("name", FAULTS)
 def test_cancellation_under_fault(world: Any, faults: dict[str, Any], name: str, seconds: float) -> None:

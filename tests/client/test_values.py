@@ -120,6 +120,13 @@ def test_no_value_of_a_known_field_breaks_a_task(output: dict[str, Any], usage: 
     assert Task.from_json(task.to_json()) == task
 
 
+def test_kept_task_can_be_written_to_any_file(tmp_path: Path) -> None:
+    task = Task.parse({"output": {"task_id": "t", "task_status": "FAILED", "message": "猫 \ud800"}})
+    (tmp_path / "task.json").write_text(task.to_json(), "ascii")
+
+    assert Task.from_json((tmp_path / "task.json").read_text("ascii")) == task
+
+
 @pytest.mark.parametrize("text", ["[]", "{}", "", '{"answer":1}'])
 def test_text_that_is_no_task_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
@@ -291,6 +298,18 @@ def test_key_is_blotted_out_before_a_text_is_cut(world: Any) -> None:
     assert KEY[:5] not in str(caught.value)
 
 
+@pytest.mark.parametrize("field", ["code", "message", "request_id"])
+def test_key_is_in_no_field_of_a_refusal(world: Any, field: str, caplog: pytest.LogCaptureFixture) -> None:
+    body = {"code": "Throttling", "message": "m", "request_id": "r"} | {field: f"Throttling of {KEY}"}
+    world.wire.faults["poll"] = [lambda *_: httpx.Response(400, json=body)] * 99
+
+    with pytest.raises(DashScopeError) as caught:
+        world.client(KEY).fetch("some-task")
+
+    assert KEY not in f"{vars(caught.value)} {caplog.text}"
+    assert f"{getattr(caught.value, field)}" == "Throttling of ***"
+
+
 # -- settings
 
 
@@ -320,11 +339,22 @@ def test_regions_have_the_addresses_of_the_catalogue(catalog: Any) -> None:
         ({"api_key": "sk-a "}, "API key"),
         ({"region": "mars"}, "'mars' is not one of beijing, singapore"),
         ({"base_url": "dashscope.aliyuncs.com"}, "must begin with https://"),
+        ({"base_url": "https://"}, "must begin with https://"),
+        ({"base_url": "https:///api/v1"}, "must begin with https://"),
+        ({"base_url": "https://h/api/v1?a=b"}, "no @, [?] or #"),
+        ({"base_url": "https://a host/api/v1"}, "'https://a host/api/v1' must begin"),
     ],
 )
 def test_setting_that_cannot_work_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Client(**{"api_key": "sk-fake", **options})
+
+
+def test_password_in_an_address_is_refused_and_not_shown() -> None:
+    with pytest.raises(ValueError, match="no @") as refused:
+        Client("sk-fake", base_url="https://me:secret@example.com/api/v1")
+
+    assert "secret" not in str(refused.value)
 
 
 def test_proxies_are_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:

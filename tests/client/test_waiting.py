@@ -51,10 +51,18 @@ def test_five_minutes_take_a_few_dozen_steps_and_no_time(world: Any) -> None:
 
 def test_on_poll_sees_every_state(world: Any) -> None:
     seen: list[str] = []
-    world.client().run("wan2.6-t2v", FILM, on_poll=lambda task: seen.append(task.status))
+    client = world.client()
+    client.wait(client.submit("wan2.6-t2v", FILM), on_poll=lambda task: seen.append(task.status))
 
     assert len(seen) == len(poll_times(world))
     assert list(dict.fromkeys(seen)) == ["PENDING", "RUNNING", "SUCCEEDED"]
+
+
+def test_run_tells_the_id_before_it_polls(world: Any) -> None:
+    polled_before: list[int] = []
+    world.client().run("wan2.6-t2v", FILM, on_poll=lambda _: polled_before.append(len(poll_times(world))))
+
+    assert polled_before == list(range(len(poll_times(world)) + 1))
 
 
 @pytest.mark.parametrize("timeout", [0, 0.5, 10, 100])
@@ -438,3 +446,31 @@ def test_interrupt_of_many_does_not_wait_for_a_server_that_hangs(world: Any, fau
 
     assert world.time.seconds < 15
     assert len([note for note in stop.__notes__ if "was not canceled" in note]) == 45
+
+
+def test_unknown_code_beside_a_good_answer_does_not_break_a_wait(world: Any) -> None:
+    def coded(_wire: Any, _request: httpx.Request, answered: Callable[[], httpx.Response]) -> httpx.Response:
+        return httpx.Response(200, json={**answered().json(), "code": "200", "message": "OK"})
+
+    world.wire.faults = {"submit": [coded], "poll": [coded] * 999}
+
+    assert world.client().run("wan2.6-t2v", FILM).status == "SUCCEEDED"
+
+
+def test_patience_that_is_not_a_number_is_none(world: Any, faults: dict[str, Any]) -> None:
+    world.wire.faults["poll"] = [faults["502"]] * 20
+
+    with pytest.raises(DashScopeError, match="502"):
+        world.client(patience=math.nan).fetch("some-task")
+
+    assert world.wire.count("poll") == 1
+
+
+def test_task_that_is_waited_for_is_not_taken_for_a_lost_one(world: Any, faults: dict[str, Any]) -> None:
+    other = world.client().submit("wan2.6-t2v", STUCK)
+    client = world.client()
+    with pytest.raises(TaskTimeoutError):
+        client.wait(other.id, timeout=0)
+    world.wire.faults["submit"] = [faults["dropped after it arrived"]]
+
+    assert client.submit("wan2.6-t2v", FILM).id not in ("", other.id)

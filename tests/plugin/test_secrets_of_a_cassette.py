@@ -142,6 +142,10 @@ def test_no_credential_of_an_upload_reaches_a_file(upload: Any, origin: Any, tmp
     assert [name for name, secret in planted.items() if secret.encode() in written] == []
     assert policy["x_oss_object_acl"] == "private"
     assert (session.unused(), origin.hits) == ((), 0)
+    assert b'filename=\\"frame.png\\"' in written
+    with use_cassette(tmp_path / "upload.yaml"):  # whoever recorded it, all can replay it
+        for other in (form_by_requests, form_by_httpx, form_by_aiohttp):
+            other(host, form)
 
 
 def by_requests_get(url: str) -> Any:
