@@ -14,8 +14,9 @@ import pytest
 from fakescope import Settings, create_app
 from fakescope.catalog import Catalog
 from fakescope.catalog.spec import ModelSpec
-from fakescope_contracts.strategies import smallest_body
-from fakescope_contracts.target import App, AsgiTarget, Request
+from fakescope_contracts.asgi import App, AsgiTarget
+from fakescope_contracts.boundaries import smallest_body
+from fakescope_contracts.target import Request
 
 _HEADERS = {
     "Authorization": "Bearer sk-fake-test",

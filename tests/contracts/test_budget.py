@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from fakescope import Settings, create_app
 from fakescope.catalog import load
-from fakescope_contracts.target import AsgiTarget, NoAnswerError, Request, Response
+from fakescope_contracts.asgi import AsgiTarget
+from fakescope_contracts.target import NoAnswerError, Request, Response
 from fakescope_contracts.vendor import Gate, Purse, WithheldError
 
 CATALOG = load()

@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 import pytest
 
 from fakescope.catalog import Catalog
-from fakescope_contracts import exchanges, payloads, queries, refusals, submissions
+from fakescope_contracts import answers, exchanges, payloads, queries, refusals, submissions
+from fakescope_contracts.asgi import App, AsgiTarget
 from fakescope_contracts.registry import Contract, contract_of
 from fakescope_contracts.reproduce import Case, as_pytest
 from fakescope_contracts.runner import Plan, trials, try_out
-from fakescope_contracts.target import App, AsgiTarget
 
-MODULES = (exchanges, payloads, queries, refusals, submissions)
+MODULES = (answers, exchanges, payloads, queries, refusals, submissions)
 CONTRACTS = {one.id: one for module in MODULES for one in vars(module).values() if isinstance(one, Contract)}
 MODELS = ["wan2.2-t2v-plus", "qwen-image-2.0", "wan2.6-image"]
 
@@ -186,6 +186,7 @@ BREAKS: dict[str, Change] = {
         lambda s: s.is_submission and b"2147483647" in s.raw, refused(400, "InvalidParameter")
     ),
     "submissions.mode": at(says("AccessDenied"), Wrong(400)),
+    "submissions.mode-word": at(says("AccessDenied"), Wrong(400)),
     "submissions.endpoint": at(lambda s: "url error" in s.answer.get("message", ""), refused(400, "InvalidParameter")),
     "submissions.no-such-model": at(lambda s: s.answer.get("message") == "Model not exist.", Wrong(200)),
     "submissions.envelope": at(says("BadRequest.EmptyInput"), Wrong(422)),

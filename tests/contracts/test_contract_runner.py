@@ -14,10 +14,11 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from fakescope.catalog import Catalog
 from fakescope.catalog.spec import ModelSpec
+from fakescope_contracts.asgi import App, AsgiTarget
 from fakescope_contracts.conversation import Broken, Conversation, Exchange, UndecidedError
 from fakescope_contracts.registry import Contract, Draw, all_contracts, contract
 from fakescope_contracts.runner import Plan, Verdict, trials, try_out
-from fakescope_contracts.target import App, AsgiTarget, NoAnswerError
+from fakescope_contracts.target import NoAnswerError
 
 PLAN = Plan(max_examples=50, seed=3)
 
@@ -242,7 +243,7 @@ def test_a_request_without_an_answer_is_told_and_not_sent_again(
     def check(talk: Conversation, _spec: ModelSpec, draw: Draw) -> None:
         talk.poll(str(draw(st.integers(0, 10**9))))
 
-    monkeypatch.setattr("fakescope_contracts.target._TIMEOUT_S", 0.05)
+    monkeypatch.setattr("fakescope_contracts.asgi.TIMEOUT_S", 0.05)
     with closing(AsgiTarget(app, abilities={"free"})) as target:
         (verdict,) = judged(of(check), target, specs, catalog)
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from fakescope.catalog import Catalog
+from fakescope_contracts.asgi import App, AsgiTarget
 from fakescope_contracts.registry import Contract, all_contracts
 from fakescope_contracts.runner import Plan, trials, try_out
-from fakescope_contracts.target import App, AsgiTarget
 
 SEED, EXAMPLES = int(os.environ.get("CONTRACT_SEED", "0")), 100
 

@@ -19,9 +19,10 @@ import pytest
 from fakescope import Settings, create_app
 from fakescope.catalog import load
 from fakescope.catalog import loader as catalog_loader
+from fakescope_contracts.asgi import AsgiTarget
 from fakescope_contracts.drift import Finding, changes, look, patch
 from fakescope_contracts.probes import UNPROBED, probes, unprobed
-from fakescope_contracts.target import AsgiTarget, Response, Target
+from fakescope_contracts.target import Response, Target
 from fakescope_contracts.vendor import Gate
 
 CATALOG = load()

@@ -11,11 +11,11 @@ import pytest
 from fakescope import Settings, create_app
 from fakescope.catalog import Catalog
 from fakescope_contracts import accounts, ends, limits, lists, tasks, usage
+from fakescope_contracts.asgi import App, AsgiTarget
 from fakescope_contracts.mutants import MUTANTS, Answer, Call, Mutant, mutated
 from fakescope_contracts.registry import Contract, contract_of
 from fakescope_contracts.reproduce import Case, as_pytest
 from fakescope_contracts.runner import Plan, Verdict, trials, try_out
-from fakescope_contracts.target import App, AsgiTarget
 
 MODELS = ("wan2.6-t2v", "wan2.2-t2i-flash")
 """A film, whose wrong fields show in its task, and pictures, which are counted."""

@@ -24,10 +24,11 @@ import pytest
 from fakescope import Settings, create_app
 from fakescope.catalog import load
 from fakescope.errors import SettingsError
+from fakescope_contracts.asgi import AsgiTarget
 from fakescope_contracts.registry import all_contracts, contract_of
 from fakescope_contracts.runner import Plan, Trial, run, trials
 from fakescope_contracts.spending import Spending, allow, estimates
-from fakescope_contracts.target import AsgiTarget, NoAnswerError, Request, Response, UrlTarget
+from fakescope_contracts.target import NoAnswerError, Request, Response, UrlTarget
 from fakescope_contracts.vendor import Gate, Purse, VendorTarget, open_target
 
 KEY = "sk-0123456789abcdef0123456789abcdef"
