@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import os
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -24,8 +27,10 @@ SUBMIT = f"{BASE}/services/aigc/video-generation/video-synthesis"
 TASK = "0fcfa6e6" + "-bec0-4938-a444-f23a47e8dd48"
 KEY = "sk-" + "9f3a51c7" * 4
 LINK = f"https://results.example.com/{TASK}-0.png?Expires=17"
+TASK_LINE = f"https://x.example.com/tasks/{TASK}"
 JSON: Headers = (("Content-Type", "application/json"),)
 
+CLEAN = "1 file, nothing found\n"
 LEFT_OUT = "left out, because it is not with DashScope or has no answer"
 Run = Callable[..., tuple[int, str, str]]
 
@@ -103,8 +108,8 @@ def _recorded(path: Path) -> Path:
 # -- lint
 
 
-def test_lint_says_nothing_of_a_clean_file(run: Run, tmp_path: Path) -> None:
-    assert run("lint", _recorded(tmp_path / "x.yaml")) == (0, "", "")
+def test_lint_says_that_it_found_nothing(run: Run, tmp_path: Path) -> None:
+    assert run("lint", _recorded(tmp_path / "x.yaml")) == (0, "", CLEAN)
 
 
 def test_lint_ends_with_1_and_a_line_per_finding(run: Run, tmp_path: Path) -> None:
@@ -126,6 +131,55 @@ def test_lint_tells_what_cannot_be_read(run: Run, tmp_path: Path) -> None:
     assert status == 1
     assert out.startswith(f"{tmp_path / 'bad.yaml'}:")
     assert out.count("\n") == 1
+
+
+def test_lint_tells_of_a_cassette_that_is_not_utf_8(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_bytes(b"interactions: []\n# \xff " + KEY.encode() + b"\n")
+
+    status, out, err = run("lint", path)
+
+    assert (status, err) == (1, "1 file, 2 findings\n")
+    assert out.splitlines()[0].startswith(f"{path}:2: api-key: ")
+    assert out.splitlines()[1] == f"{path}:2: not UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        ("page.har", "run `fakescope cassette convert` on the file"),
+        ("key.py", "take it out of the file"),
+        ("a.yml", "run `fakescope cassette scrub` on the file"),
+    ],
+)
+def test_lint_advises_what_reads_such_a_file(name: str, way: str, run: Run, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(f"interactions: []\nversion: 1  # {KEY}\n# {TASK_LINE}\n")
+
+    _, out, _ = run("lint", tmp_path / name)
+
+    fixes = [line.rpartition(". ")[2] for line in out.splitlines()]
+    assert fixes == [f"Revoke it, then {way}", way[0].upper() + way[1:]]
+
+
+@pytest.mark.parametrize("command", ["lint", "info", "scrub", "diff"])
+def test_a_folder_with_nothing_in_it_is_wrong_use(command: str, run: Run, tmp_path: Path) -> None:
+    status, out, err = run(command, tmp_path)
+
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"fakescope: {tmp_path}")
+
+
+def test_names_that_are_no_text_are_shown(tmp_path: Path) -> None:
+    path = _recorded(tmp_path / "x.yaml").rename(tmp_path / os.fsdecode(b"\xff.yaml"))
+
+    for command in ("info", "lint", "diff"):
+        done = subprocess.run(
+            [sys.executable, "-m", "fakescope", "cassette", command, str(path)],
+            capture_output=True,
+            env=os.environ | {"PYTHONIOENCODING": "utf-8:strict"},
+        )
+        assert b"Traceback" not in done.stderr
+        assert done.returncode == 0 or command == "diff", done.stderr
 
 
 def test_lint_of_nothing_is_wrong_use(run: Run, tmp_path: Path) -> None:
@@ -166,7 +220,7 @@ def test_info_says_what_is_inside(run: Run, tmp_path: Path) -> None:
     assert status == 0
     assert out.splitlines() == [
         f"{path}: simulated on 2026-11-21 by httpx/0.28, fakescope 0.1.0",
-        f"  5 exchanges in 62 s, {path.stat().st_size:,} bytes; 1 tasks, 1 result files, 0 other exchanges",
+        f"  5 exchanges in 62 s, {path.stat().st_size:,} bytes; 1 task, 1 result file, 0 other exchanges",
         f"  {fake}  wan2.6-t2v  PENDING 0 s > RUNNING 2 s > FAILED 61.25 s (InternalError); 3 polls",
         "    A heron",
     ]
@@ -195,7 +249,7 @@ def test_scrub_cleans_a_plain_recording(run: Run, tmp_path: Path) -> None:
 
     assert (status, out) == (0, f"{path}: 4 exchanges written again\n")
     assert KEY not in path.read_text()
-    assert run("lint", path) == (0, "", "")
+    assert run("lint", path) == (0, "", CLEAN)
     assert load(path).provenance.basis == "unknown"
 
 
@@ -210,6 +264,30 @@ def test_scrub_keeps_the_films_that_a_cassette_has(run: Run, tmp_path: Path) -> 
     run("scrub", path, "--media", "drop")
     assert load(path).exchanges[0].response.body == b""
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_scrub_writes_nothing_if_one_cannot_be_read(run: Run, tmp_path: Path) -> None:
+    path = _plain(tmp_path / "a.yaml")
+    (tmp_path / "broken.yaml").write_text("interactions: [")
+    before = path.read_bytes()
+
+    status, out, err = run("scrub", tmp_path)
+
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"fakescope: {tmp_path / 'broken.yaml'}:")
+    assert err.endswith("; nothing is written\n")
+    assert path.read_bytes() == before
+
+
+def test_scrub_goes_on_after_one_that_cannot_be_cleaned(run: Run, tmp_path: Path) -> None:
+    refused, path = tmp_path / f"{KEY}.yaml", _plain(tmp_path / "z.yaml")
+    refused.write_bytes(path.read_bytes())
+
+    status, out, err = run("scrub", tmp_path)
+
+    assert (status, out) == (1, f"{path}: 4 exchanges written again\n")
+    assert err.count("not saved") == 1
+    assert KEY in refused.read_text()
 
 
 # -- convert
@@ -229,7 +307,7 @@ def test_a_plain_recording_converts(run: Run, tmp_path: Path) -> None:
     states = [json.loads(exchange.response.body)["output"]["task_status"] for exchange in cassette.exchanges]
     assert states == ["PENDING", "RUNNING", "SUCCEEDED"]
     assert KEY not in made.read_text()
-    assert run("lint", made) == (0, "", "")
+    assert run("lint", made) == (0, "", CLEAN)
 
 
 def test_nobody_but_the_user_calls_a_recording_seen(run: Run, tmp_path: Path) -> None:
@@ -244,6 +322,17 @@ def test_a_cassette_is_named_as_one(run: Run, tmp_path: Path) -> None:
     status, _, err = run("convert", _plain(tmp_path / "x.yaml"), "-o", tmp_path / "made.json", "--basis", "seen")
 
     assert (status, err) == (2, f"fakescope: {tmp_path / 'made.json'}: a cassette's name ends in .yaml\n")
+
+
+def test_nothing_is_written_over(run: Run, tmp_path: Path) -> None:
+    path = _recorded(tmp_path / "x.yaml")
+    before = path.read_bytes()
+
+    status, out, err = run("convert", _plain(tmp_path / "plain.yaml"), "-o", path, "--basis", "seen")
+
+    assert (status, out) == (2, "")
+    assert err == f"fakescope: {path} is there already: choose another name, or remove it\n"
+    assert path.read_bytes() == before
 
 
 def _entry(second: float, method: str, url: str, answer: dict[str, Any], **request: Any) -> dict[str, Any]:
@@ -306,7 +395,7 @@ def test_a_har_of_a_browser_converts(run: Run, tmp_path: Path) -> None:
     polled = json.loads(cassette.exchanges[1].response.body)["output"]
     assert polled["task_status"] == "SUCCEEDED"
     assert cassette.exchanges[2].request.url == polled["results"][0]["url"]
-    assert run("lint", made) == (0, "", "")
+    assert run("lint", made) == (0, "", CLEAN)
 
 
 def test_vcr_plays_what_was_converted(run: Run, tmp_path: Path) -> None:

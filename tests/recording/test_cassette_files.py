@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import sys
 import tempfile
 import zlib
 from collections.abc import Callable
@@ -287,6 +288,15 @@ def test_a_film_is_kept_beside_the_cassette(tmp_path: Path) -> None:
     assert (tmp_path / "x.yaml").stat().st_size < 5_000
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are text")
+def test_a_film_is_kept_whatever_bytes_the_name_has(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"\xff.yaml")
+
+    save(Cassette(SEEN, _session()), path, media="keep")
+
+    assert load(path).exchanges[-1].response.body == FILM
+
+
 def test_a_film_is_described_and_replaced_by_one_that_plays(saved: Path) -> None:
     film = load(saved).exchanges[3].response
 
@@ -475,8 +485,10 @@ def test_a_folder_is_read_in_the_order_of_paths(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("not a cassette")
 
     assert [cassette.name for cassette in load_folder(tmp_path)] == ["a", "b/one", "b/two"]
-    with pytest.raises(CassetteError, match="no such folder"):
-        load_folder(tmp_path / "gone")
+    for wrong, why in (("gone", "no such folder"), ("empty", "has no cassettes")):
+        (tmp_path / "empty").mkdir(exist_ok=True)
+        with pytest.raises(CassetteError, match=why):
+            load_folder(tmp_path / wrong)
 
 
 def test_without_pyyaml_there_is_one_line(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
