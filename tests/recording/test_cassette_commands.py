@@ -6,6 +6,8 @@ import base64
 import gzip
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -200,10 +202,31 @@ def test_lint_finds_links_that_lead_out(run: Run, tmp_path: Path) -> None:
     assert (status, out.count("a link that leads out of")) == (1, 1)
 
 
-def test_the_hook_runs_the_command_that_there_is() -> None:
-    [hook] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+def test_the_hook_that_the_guide_shows_stops_a_secret_and_nothing_else(tmp_path: Path) -> None:
+    guide = (ROOT / "docs" / "cassettes.md").read_text("utf-8")
+    [repo] = yaml.safe_load(guide.partition("```yaml\n")[2].partition("```")[0])["repos"]
+    [hook] = repo["hooks"]
+    (tmp_path / "cassettes").mkdir()
+    _recorded(tmp_path / "cassettes" / "clean.yaml")
+    (tmp_path / "cassettes" / "bad.yaml").write_text(f"interactions: []\n# {KEY}\n")
+    (tmp_path / "notes.yaml").write_text(KEY)
 
-    assert hook["entry"] == "fakescope cassette lint"
+    def commit(*names: str) -> int:
+        """As pre-commit runs a hook: with the names of the files that it is for, from the root."""
+        files = [name for name in names if re.search(hook["files"], name)]
+        command = [sys.executable, "-m", *shlex.split(hook["entry"]), *files]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True).returncode if files else 0
+
+    assert commit("cassettes/clean.yaml", "notes.yaml") == 0
+    assert commit("cassettes/clean.yaml", "cassettes/bad.yaml") == 1
+
+
+def test_the_hook_of_this_repository_is_the_one_that_the_guide_shows() -> None:
+    [hook] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    guide = (ROOT / "docs" / "cassettes.md").read_text("utf-8")
+
+    for name in ("id", "name", "entry", "files"):
+        assert f" {name}: {hook[name]}\n" in guide
     extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["cassettes"]
     assert set(hook["additional_dependencies"]) <= set(extra)
 
