@@ -44,7 +44,7 @@ cassette.add_command(diff)
 @cassette.command("lint")
 @_paths
 def _lint(paths: tuple[Path, ...]) -> int:
-    """Look for secrets and for what cannot be read, in files and folders. Exit status 1 if there is something."""
+    """Look for secrets in files and folders, and for cassettes that cannot be read. Exit status 1 if there is one."""
     looked = found = 0
     for path in paths:
         if not path.exists() and not path.is_symlink():
@@ -147,5 +147,6 @@ def _files(paths: tuple[Path, ...]) -> list[Path]:
     """The files themselves, and the cassettes in folders."""
     found: list[Path] = []
     for path in paths:
+        files.refuse_if_empty(path)
         found += files.cassettes_in(path) if path.is_dir() else [path]
     return found

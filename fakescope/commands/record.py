@@ -106,7 +106,7 @@ def record(
         if child is not None:
             status = child.status
         basis = recorder.cassette().provenance.basis
-        if not len(recorder):
+        if not len(recorder) and (child is None or child.is_started):
             print(f"fakescope: nothing was recorded: {_why_nothing(app.requests)}", file=sys.stderr)
         saved = _say_saved(recorder.close(), basis)
         status = status or saved
@@ -226,6 +226,7 @@ class _Child:
         self._environ = {name: value for name, value in os.environ.items() if name not in KEY_VARIABLES}
         self._environ |= pointing_at(host, port, _STAND_IN_KEY, os.environ)
         self.status = 0
+        self.is_started = False
 
     def start(self) -> None:
         end: Callable[..., object] = signal.getsignal(signal.SIGTERM)  # type: ignore[assignment]  # the server's own
@@ -235,6 +236,7 @@ class _Child:
             self.status = _fail(f"cannot run {self._command[0]!r:.100}: {error.strerror}")
             end(signal.SIGTERM, None)
             return
+        self.is_started = True
         signal.signal(signal.SIGINT, lambda *_: None)
         signal.signal(signal.SIGTERM, lambda *_: process.terminate())
 

@@ -32,7 +32,16 @@ from fakescope.recording.media import STAND_IN, Policy, extension, media_of
 from fakescope.recording.reading import leads_out, name_of, need_yaml
 from fakescope.recording.redaction import redact, redact_text
 
-__all__ = ["CassetteError", "RefusedError", "cassettes_in", "load", "load_all", "load_folder", "save"]
+__all__ = [
+    "CassetteError",
+    "RefusedError",
+    "cassettes_in",
+    "load",
+    "load_all",
+    "load_folder",
+    "refuse_if_empty",
+    "save",
+]
 
 
 class RefusedError(CassetteError):
@@ -67,12 +76,16 @@ def load(path: Path | str) -> Cassette:
 
 def load_all(path: Path | str) -> tuple[Cassette, ...]:
     """The recording in a file, or those in a folder. Raises CassetteError, also if there is none."""
-    return load_folder(path) if Path(path).is_dir() else (load(path),)
+    path = Path(path)
+    refuse_if_empty(path)
+    return load_folder(path) if path.is_dir() else (load(path),)
 
 
 def load_folder(folder: Path | str) -> tuple[Cassette, ...]:
     """All recordings in a folder and below it, in the order of their paths; names are relative."""
     folder = Path(folder)
+    if not folder.is_dir():
+        raise CassetteError(f"{folder}: no such folder")
     loaded = []
     for path in cassettes_in(folder):
         if leads_out(path, folder):
@@ -82,15 +95,14 @@ def load_folder(folder: Path | str) -> tuple[Cassette, ...]:
 
 
 def cassettes_in(folder: Path) -> list[Path]:
-    """The cassettes (*.yaml, *.yml) in a folder and below it, in the order of their paths. Raises CassetteError if
-    there is none: a wrong path must not look like one where all is well.
-    """
-    if not folder.is_dir():
-        raise CassetteError(f"{folder}: no such folder")
-    found = [path for kind in ("*.yaml", "*.yml") for path in folder.rglob(kind) if not path.is_dir()]
-    if not found:
-        raise CassetteError(f"{folder} has no cassettes: files that end in .yaml; `fakescope record` makes them")
-    return sorted(found)
+    """The cassettes (*.yaml, *.yml) in a folder and below it, in the order of their paths."""
+    return sorted(path for kind in ("*.yaml", "*.yml") for path in folder.rglob(kind) if not path.is_dir())
+
+
+def refuse_if_empty(path: Path) -> None:
+    """Raises CassetteError for a folder without cassettes: a wrong path must not look like one where all is well."""
+    if path.is_dir() and not cassettes_in(path):
+        raise CassetteError(f"{path} has no cassettes: files that end in .yaml; `fakescope record` makes them")
 
 
 def _timed(found: list[Row]) -> Iterable[Exchange]:

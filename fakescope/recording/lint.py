@@ -41,11 +41,11 @@ def _file(path: Path) -> Iterator[str]:
     except CassetteError as error:
         yield str(error)
         return
-    is_cassette = _is_cassette(path)
-    found = secrets.find(content) if is_cassette or is_text(content) else secrets.find_in_media(content)
+    is_to_be_text = _is_cassette(path) or path.suffix.lower() == ".har"  # though a byte of it may be none
+    found = secrets.find(content) if is_to_be_text or is_text(content) else secrets.find_in_media(content)
     for finding in found:
         yield _line(path, finding)
-    if is_cassette:
+    if _is_cassette(path):
         try:
             _, interactions = rows(path)
         except CassetteError as error:

@@ -146,6 +146,13 @@ def test_lint_tells_of_a_cassette_that_is_not_utf_8(run: Run, tmp_path: Path) ->
     assert out.splitlines()[1] == f"{path}:2: not UTF-8"
 
 
+def test_a_broken_letter_hides_no_secret_of_a_har(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "page.har"
+    path.write_bytes(b'"\xff"\n"password": "Ab3dEf6h"\n')
+
+    assert run("lint", path)[1].count(": named: ") == 1
+
+
 @pytest.mark.parametrize(
     ("name", "way"),
     [

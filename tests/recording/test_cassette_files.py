@@ -485,10 +485,8 @@ def test_a_folder_is_read_in_the_order_of_paths(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("not a cassette")
 
     assert [cassette.name for cassette in load_folder(tmp_path)] == ["a", "b/one", "b/two"]
-    for wrong, why in (("gone", "no such folder"), ("empty", "has no cassettes")):
-        (tmp_path / "empty").mkdir(exist_ok=True)
-        with pytest.raises(CassetteError, match=why):
-            load_folder(tmp_path / wrong)
+    with pytest.raises(CassetteError, match="no such folder"):
+        load_folder(tmp_path / "gone")
 
 
 def test_without_pyyaml_there_is_one_line(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:

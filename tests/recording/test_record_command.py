@@ -139,8 +139,9 @@ def test_a_command_that_is_not_there_is_one_line(upstream: str, tmp_path: Path) 
     done = record("--upstream", upstream, "--cassette", str(tmp_path), "--budget", "0", "--", "no-such-program")
 
     assert done.returncode == 3
-    assert "cannot run 'no-such-program': No such file or directory" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stderr == (
+        "fakescope: cannot run 'no-such-program': No such file or directory\nfakescope: at most 0 of 0 CNY were spent\n"
+    )
 
 
 def test_an_upstream_that_is_down_is_told_to_the_client(tmp_path: Path) -> None:
