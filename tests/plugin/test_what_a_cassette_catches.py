@@ -30,11 +30,11 @@ Get = Callable[[str], bytes]
 
 
 def by_requests(url: str) -> bytes:
-    return requests.get(url, timeout=5).content
+    return requests.get(url, timeout=60).content
 
 
 def by_httpx(url: str) -> bytes:
-    return httpx.get(url, trust_env=False, verify=False).content
+    return httpx.get(url, trust_env=False, verify=False, timeout=60).content
 
 
 def by_aiohttp(url: str) -> bytes:
@@ -46,7 +46,7 @@ def by_aiohttp(url: str) -> bytes:
 
 
 def by_urllib(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=5) as response:
+    with urllib.request.urlopen(url, timeout=60) as response:
         body: bytes = response.read()
         return body
 
@@ -248,7 +248,10 @@ def test_only_what_came_from_the_vendor_is_called_seen(
 
 def test_recorded_time_goes_on_when_a_test_says_so(plain: Any, nowhere: str, submit_path: str) -> None:
     body = {"model": "wan2.6-t2v", "input": {"prompt": plain.prompt}}
-    with use_cassette(plain.path, speed=0) as session, httpx.Client(trust_env=False, verify=False) as client:
+    with (
+        use_cassette(plain.path, speed=0) as session,
+        httpx.Client(trust_env=False, verify=False, timeout=60) as client,
+    ):
         task = client.post(nowhere + submit_path, json=body, headers={"X-DashScope-Async": "enable"}).json()["output"]
         seen = []
         for seconds in (0, 3600):
@@ -269,10 +272,13 @@ def test_task_that_never_ended_is_not_polled_for_ever(
         return f"{at}/tasks/{task_id}"
 
     path = tmp_path / "stuck.yaml"
-    with use_cassette(path, record_mode="once"), httpx.Client(headers=headers, trust_env=False, verify=False) as client:
+    with (
+        use_cassette(path, record_mode="once"),
+        httpx.Client(headers=headers, trust_env=False, verify=False, timeout=60) as client,
+    ):
         link = submit(base, client)
         recorded = [client.get(link).json()["output"]["task_status"] for _ in range(3)]
-    with use_cassette(path), httpx.Client(headers=headers, trust_env=False, verify=False) as client:
+    with use_cassette(path), httpx.Client(headers=headers, trust_env=False, verify=False, timeout=60) as client:
         link = submit(nowhere, client)
         replayed = [client.get(link).json()["output"]["task_status"] for _ in range(3)]
         with pytest.raises(NotRecordedError, match="ends here, and the task had not ended: record"):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -120,10 +121,14 @@ def test_a_command_may_take_its_time_after_a_signal(upstream: str, tmp_path: Pat
     command = [sys.executable, "-m", "fakescope", "record", *own, "--", sys.executable, "-c", script]
 
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment(), start_new_session=True) as run:
-        assert run.stdout is not None
-        assert run.stdout.readline() == "now\n"
-        (os.killpg if number is signal.SIGINT else os.kill)(run.pid, number)
-        assert run.wait(timeout=20) == 9
+        try:
+            assert run.stdout is not None
+            assert run.stdout.readline() == "now\n"
+            (os.killpg if number is signal.SIGINT else os.kill)(run.pid, number)
+            assert run.wait(timeout=60) == 9
+        finally:  # leaving the block waits for its end
+            with suppress(ProcessLookupError):
+                os.killpg(run.pid, signal.SIGKILL)
 
     assert len(load(tmp_path / "run.yaml").exchanges) == 3 + 50
 
@@ -220,7 +225,7 @@ def recorder(upstream: str, tmp_path: Path) -> Iterator[Callable[..., tuple[subp
     yield start
     for process in started:
         process.kill()
-        process.communicate(timeout=5)
+        process.communicate(timeout=60)
 
 
 def submit(base: str, key: str) -> int:
@@ -253,7 +258,7 @@ def test_a_server_saves_when_it_is_ended(recorder: Any, tmp_path: Path, number: 
 
     assert submit(base, "sk-fake-anything") == 200
     process.send_signal(number)
-    _, said = process.communicate(timeout=10)
+    _, said = process.communicate(timeout=60)
 
     assert process.returncode == 0, said
     assert len(load(tmp_path / "run.yaml").exchanges) == 1
@@ -268,7 +273,7 @@ def test_a_recorder_that_is_killed_has_saved_the_tasks_that_had_ended(recorder: 
         assert json.load(answer)["output"]["task_status"] == "SUCCEEDED"
 
     process.kill()
-    process.wait(timeout=10)
+    process.wait(timeout=60)
 
     assert [each.request.method for each in load(tmp_path / "run.yaml").exchanges] == ["POST", "GET"]
     assert KEY.encode() not in (tmp_path / "run.yaml").read_bytes()
@@ -286,7 +291,7 @@ def test_many_clients_at_once_do_not_submit_more_than_the_budget(recorder: Any, 
     with ThreadPoolExecutor(20) as pool:
         statuses = list(pool.map(lambda n: submit(base, f"sk-fake-{n}"), range(40)))
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
 
     assert sorted(statuses) == [200] * 4 + [402] * 36
     assert books() - before == 20

@@ -210,7 +210,7 @@ def test_a_recorder_that_was_killed_is_in_nobodys_way(tmp_path: Path) -> None:
         with pytest.raises(CassetteError, match=r"run\.yaml is being recorded by another test or process"):
             Recorder(Hand(), path)
         other.send_signal(signal.SIGKILL)
-        other.wait(timeout=10)
+        other.wait(timeout=60)
     assert [file.name for file in tmp_path.iterdir()] == [".run.yaml.recording"]
 
     one = Recorder(Hand(), path)
