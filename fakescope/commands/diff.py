@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from fakescope.recording.counted import counted
+
 __all__ = ["diff"]
 
 _BEGAN_MS = 1_770_600_000_000
@@ -34,7 +36,6 @@ def diff(where: Path, as_json: bool) -> int:
     from fakescope.app import create_app
     from fakescope.catalog import load as load_catalog
     from fakescope.recording.compare import Report, compare
-    from fakescope.recording.counted import counted
     from fakescope.recording.files import load_all
     from fakescope.settings import Settings
 

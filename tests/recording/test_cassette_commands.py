@@ -444,7 +444,7 @@ BROKEN: dict[str, tuple[str | bytes, str]] = {
     "something else": ('{"log": []}', r": not a HAR file: it has no log.entries"),
     "deep": ("[" * 100_000, r": not JSON"),
     "an entry": ('{"log": {"entries": [1]}}', r": entry 1: must have a request and a response"),
-    "nothing of ours": ('{"log": {"entries": []}}', r": none of its 0 exchanges is with DashScope"),
+    "nothing of ours": ('{"log": {"entries": []}}', r": of 0 exchanges none is with DashScope"),
     "not UTF-8": (b'{"log": "\xff"}', r": not UTF-8"),
 }
 
