@@ -61,14 +61,13 @@ def main(arguments: list[str]) -> int:
             command.add_argument(name.rstrip("?"), nargs="?" if name.endswith("?") else None)
         for flag in flags + _EVERY:
             command.add_argument(*flag.split("/"), **_FLAGS[flag])
-    if broken := [given for given in arguments if given.encode(errors="ignore").decode() != given]:
-        print(f"fakescope client: {broken[0]!r} is not UTF-8: write it so, in a UTF-8 locale", file=sys.stderr)
-        return 2
     logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
     progress = _Progress()
     try:
         options = parser.parse_args(arguments)
-        where: Any = {name: getattr(options, name) for name in ("base_url", "region", "patience")}
+        if broken := [given for given in arguments if given.encode(errors="ignore").decode() != given]:
+            raise ValueError(f"{broken[0]!r} is not UTF-8: write it so, in a UTF-8 locale")
+        where: Any = {"base_url": options.base_url, "region": options.region, "patience": options.patience}
         with Client(sleep=progress.sleep, **where) as client:
             return _run(client, options, progress)
     except SystemExit as done:
@@ -80,9 +79,13 @@ def main(arguments: list[str]) -> int:
     except (DashScopeError, ValueError, OSError, RecursionError) as error:
         progress.end()
         if options.json and isinstance(error, DashScopeError):
-            about = {name: value for name, value in vars(error).items() if isinstance(value, str | int)}
-            print(json.dumps({"error": type(error).__name__, **about}))
+            about = {"error": type(error).__name__, **vars(error)}
+            print(json.dumps({name: value for name, value in about.items() if isinstance(value, str | int)}))
         print("fakescope client:", "nested too deeply" if type(error) is RecursionError else error, file=sys.stderr)
+        try:
+            print(end="", flush=True)
+        except OSError:  # the output itself is full: let Python not try again at the end, and complain
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         statuses = {TaskTimeoutError: 124, TransportError: 3, DashScopeError: 1, FileNotFoundError: 2, OSError: 3}
         return next((status for kind, status in statuses.items() if isinstance(error, kind)), 2)
     except KeyboardInterrupt as stop:

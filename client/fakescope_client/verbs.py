@@ -206,9 +206,8 @@ class Verbs(Submitting):
         The rest as in `image_to_video`. Source: Wan image editing API references.
         """
         several = images if isinstance(images, Sequence) and not isinstance(images, str | bytes) else [images]
-        pictures = [as_media(image) for image in several]
-        is_single = "imageedit" in model and len(pictures) == 1
-        fields = {"base_image_url": pictures[0]} if is_single else {"images": pictures}
+        media = [as_media(image) for image in several]
+        fields = {"base_image_url": media[0]} if "imageedit" in model and len(media) == 1 else {"images": media}
         return await self._make(model, prompt, fields, more)
 
     async def _make(self, model: str, prompt: str | None, fields: dict[str, Any], more: dict[str, Any]) -> Task:
@@ -217,9 +216,8 @@ class Verbs(Submitting):
         options = {name: more.pop(name) for name in RunOptions.__annotations__ if name in more}
         if not re.search(_TAKES_MESSAGES, model):
             fields |= {name: more.pop(name) for name in _INPUT if name in more}
-        fields = as_input(model, {"prompt": prompt, **fields})
         parameters = {name: value for name, value in more.items() if value is not None}
-        return await start(model, fields, parameters, **options)
+        return await start(model, as_input(model, {"prompt": prompt, **fields}), parameters, **options)
 
     def _rhythm_s(self, waited_s: float) -> float:
         """Every 3 s for the first 30 s, then a sixth of the time waited so far, up to 15 s; each up to 10 % longer.

@@ -6,8 +6,8 @@ import errno
 import math
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -77,27 +77,27 @@ def test_command_refuses_a_time_that_is_none(world: Any, command: Command, flag:
     assert err == f"fakescope client: {name} {float(value)} is no time: give seconds, 0 or more\n"
 
 
-@contextmanager
-def without_rights(folder: Path) -> Iterator[None]:
-    """The folder can be read only, and we are nobody special."""
-    folder.chmod(0o500)
-    is_root = os.geteuid() == 0
-    if is_root:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
+@pytest.fixture
+def read_only() -> Iterator[Path]:
+    """A folder that can be read only, by us who are nobody special; pytest's own is closed to anybody but its owner."""
+    with TemporaryDirectory() as name:
+        os.chmod(name, 0o555)
+        is_root = os.geteuid() == 0
+        if is_root:
+            os.seteuid(65534)
+        yield Path(name)
         if is_root:
             os.seteuid(0)
-        folder.chmod(0o700)
+        os.chmod(name, 0o700)
 
 
-def test_target_that_may_not_be_written_is_refused(world: Any, command: Command, tmp_path: Path) -> None:
-    with without_rights(tmp_path):
-        status, out, err = command("run", "wan2.6-t2v", "a cat", "--to", f"{tmp_path}/film.mp4")
+@pytest.mark.parametrize("target", ["film.mp4", "", "new/film.mp4"])
+def test_target_that_may_not_be_written_is_refused(world: Any, command: Command, read_only: Path, target: str) -> None:
+    to = f"{read_only}/{target}"
+    status, out, err = command("run", "wan2.6-t2v", "a cat", "--to", to)
 
     assert (status, out, world.paid()) == (3, "", 0)
-    assert err == f"fakescope client: [Errno 13] Permission denied: '{tmp_path}/film.mp4'\n"
+    assert err == f"fakescope client: [Errno 13] Permission denied: '{to}'\n"
 
 
 @pytest.mark.parametrize("target", ["here.txt/film.mp4", "here.txt/", "pipe"])

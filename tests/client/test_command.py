@@ -84,7 +84,7 @@ def test_verdict_that_is_no_is_a_failure(
     assert capsys.readouterr().out == '{"check_pass": false}\n'
 
 
-@pytest.mark.parametrize("model", ["wan2.6-t2i", "wan2.7-image"])
+@pytest.mark.parametrize("model", ["wan2.6-t2i", "wan2.7-image", "z-image-turbo", "qwen-image-max"])
 def test_prompt_goes_into_a_message_where_the_model_wants_one(say: Callable[..., Said], model: str) -> None:
     assert say("run", model, "a cat")[0] == 0
 

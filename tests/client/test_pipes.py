@@ -21,6 +21,7 @@ def client(start_server: Callable[..., Any]) -> Callable[..., subprocess.Complet
         **os.environ,
         "DASHSCOPE_API_KEY": "sk-fake-pipes",
         "DASHSCOPE_HTTP_BASE_URL": start_server("--speed", "max").base,
+        "PYTHONUNBUFFERED": "",  # as it is where users are: what could not be written is tried again at the end
     }
 
     def run(line: str, **more: str) -> subprocess.CompletedProcess[str]:
