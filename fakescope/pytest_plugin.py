@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterator, Mapping
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ import pytest
 from fakescope.errors import FakescopeError, SettingsError
 
 if TYPE_CHECKING:
+    from fakescope.recording.budget import Purse
     from fakescope.recording.session import Session
 
 __all__ = ["UnusedRecordingWarning"]
@@ -25,6 +27,8 @@ _MODES = ("none", "once", "new_episodes", "all", "rewrite")  # those of a sessio
 
 _SESSION: pytest.StashKey[Session] = pytest.StashKey()
 _PASSED: pytest.StashKey[bool] = pytest.StashKey()
+_PURSE: pytest.StashKey[Purse] = pytest.StashKey()
+_BUDGET, _UNPRICED = "--fakescope-budget", "--fakescope-allow-unpriced"
 
 
 class UnusedRecordingWarning(pytest.PytestWarning):
@@ -45,6 +49,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help="what recordings are that a test which passed did not ask for (default: warn)",
     )
+    group.addoption(
+        _BUDGET,
+        metavar="CNY",
+        default=None,
+        help="the most that submissions to the service may cost in this run; needed to record any that costs something",
+    )
+    group.addoption(_UNPRICED, action="store_true", help="also send what has no known price, uncounted")
+    parser.addini("fakescope_budget", f"as {_BUDGET}, which wins over it", default="")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -78,17 +90,20 @@ def fakescope_config() -> Mapping[str, Any]:
 @pytest.fixture
 def fakescope_cassette(request: pytest.FixtureRequest, fakescope_config: Mapping[str, Any]) -> Iterator[Session]:
     """The cassette of this test, open: all HTTP clients of this process are answered from it, or recorded into it."""
-    from fakescope.recording.session import use_cassette  # deferred: see above
+    from fakescope.recording.session import opened, options  # deferred: see above
 
     node = request.node
     try:
         name, chosen = _chosen(node, fakescope_config)
         unused, folder = chosen.pop("unused", "warn"), chosen.pop("cassette_dir", None)
-        with use_cassette(_path(node, name, folder), **chosen) as session:
+        purse = partial(_purse, node.config)
+        with opened(_path(node, name, folder), options(chosen), purse) as session:
             node.stash[_SESSION] = session
             yield session
     except FakescopeError as error:  # the file cannot be read, or must not be written
         pytest.fail(str(error), pytrace=False)
+    if node.stash.get(_PASSED, False) and session.held_back:  # somebody swallowed it: the recording has a hole
+        pytest.fail(str(session.held_back[0]), pytrace=False)
     if node.stash.get(_PASSED, False) and not session.records and (left := session.unused()):
         text = f"{session.path}: nothing asked for\n" + "\n".join(f"  {recording}" for recording in left)
         if unused == "error":
@@ -104,9 +119,32 @@ def pytest_runtest_makereport(
     if call.when == "call":
         item.stash[_PASSED] = report.passed
     session = item.stash.get(_SESSION, None)
-    if session is not None and session.misses and call.when != "teardown":
-        report.sections.append(("fakescope cassette", "\n\n".join(dict.fromkeys(map(str, session.misses)))))
+    if session is not None and call.when != "teardown" and (trouble := [*session.misses, *session.held_back]):
+        report.sections.append(("fakescope cassette", "\n\n".join(dict.fromkeys(map(str, trouble)))))
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """What recording may have cost, if it cost anything."""
+    if (purse := config.stash.get(_PURSE, None)) is not None:
+        terminalreporter.write_line(f"fakescope: {purse.spent()}")
+
+
+def _purse(config: pytest.Config) -> Purse:
+    """The money of this run, one purse for all its tests. Asked for only when a submission is to be sent that costs."""
+    from fakescope.recording.budget import Budget, NotSentError, Purse, parse_budget
+
+    if _PURSE not in config.stash:
+        given = config.getoption(_BUDGET) or config.getini("fakescope_budget")
+        if not given:
+            detail = f"it costs money at the service; say how much this run may cost with {_BUDGET} CNY"
+            raise NotSentError("NoBudget", detail)
+        if hasattr(config, "workerinput"):  # each worker would spend all of it
+            raise NotSentError("NoBudget", f"workers of pytest-xdist cannot share {_BUDGET}; record with -n 0")
+        unpriced = bool(config.getoption(_UNPRICED))
+        budget = Budget(parse_budget(given))
+        config.stash[_PURSE] = Purse(budget, allow_unpriced=unpriced, flags=(_BUDGET, _UNPRICED))
+    return config.stash[_PURSE]
 
 
 def _chosen(node: pytest.Item, config: Mapping[str, Any]) -> tuple[str | None, dict[str, Any]]:

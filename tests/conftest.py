@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+import os
+import pkgutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
 import httpx
 import pytest
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
+import fakescope
+import fakescope_client
+import fakescope_contracts
 from fakescope import Settings, create_app
 from fakescope.catalog import Catalog, load
 
-hypothesis_settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
-hypothesis_settings.register_profile("quick", deadline=None)
-hypothesis_settings.register_profile("nightly", deadline=None, max_examples=2_000, stateful_step_count=100)
+for name in list(os.environ):  # a shell that was pointed at a simulator, or at a proxy
+    if name.upper().startswith(("FAKESCOPE_", "DASHSCOPE_")) or name.upper().endswith("_PROXY"):
+        del os.environ[name]
+
+PATIENT: Any = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}  # of a machine that is busy
+hypothesis_settings.register_profile("ci", derandomize=True, print_blob=True, **PATIENT)
+hypothesis_settings.register_profile("quick", **PATIENT)
+hypothesis_settings.register_profile("nightly", max_examples=2_000, stateful_step_count=100, **PATIENT)
 hypothesis_settings.load_profile("ci")
+
+# Hypothesis also draws constants that it reads in all of our modules that are loaded: with a fixed seed, too, a test
+# would be given other examples after other tests, or in another worker. So all are loaded before the first one.
+for package in (fakescope, fakescope_client, fakescope_contracts):
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if not module.name.endswith(".__main__"):
+            import_module(module.name)
 
 KEY = "sk-fake-test"
 
@@ -93,6 +112,6 @@ def start_server() -> Iterator[Callable[..., Server]]:
     for process in started:
         process.terminate()
     for process in started:
-        process.wait(timeout=5)
+        process.wait(timeout=60)
         assert process.stdout is not None
         process.stdout.close()

@@ -40,7 +40,7 @@ def run(tmp_path: Path) -> Run:
     def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         env = environment(**variables)
         return subprocess.run(
-            [*FAKESCOPE, *arguments], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=20
+            [*FAKESCOPE, *arguments], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60
         )
 
     return run
@@ -60,20 +60,23 @@ class Serving:
                 stderr=errors,
                 text=True,
             )
+        before = monotonic()
         assert self.process.stdout is not None
         self.ready = self.process.stdout.readline()
+        self.start_s = monotonic() - before
         self.base = self.ready.removeprefix("fakescope ready on ").strip()
         self.origin = self.base.removesuffix("/api/v1")
         self.port = int(self.origin.rpartition(":")[2])
 
     def request(self, method: str, path: str, **more: Any) -> httpx.Response:
-        with httpx.Client(base_url=self.origin, headers={"Authorization": "Bearer sk-fake-cli"}, trust_env=False) as c:
-            return c.request(method, path, **more)
+        headers = {"Authorization": "Bearer sk-fake-cli"}
+        with httpx.Client(base_url=self.origin, headers=headers, trust_env=False, timeout=60) as client:
+            return client.request(method, path, **more)
 
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, str, str]:
         """Send the signal: exit status, the rest of standard output, all of standard error."""
         self.process.send_signal(number)
-        output, _ = self.process.communicate(timeout=10)
+        output, _ = self.process.communicate(timeout=60)
         return self.process.returncode, output, self._errors.read_text()
 
 
@@ -142,7 +145,7 @@ def kept_alive(port: int) -> HTTPConnection:
 def half_sent(port: int) -> socket.socket:
     """A client is in the middle of its request; the server waits for the rest (it said so: 100 Continue)."""
     head = f"POST {SUBMIT} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer k\r\nContent-Length: 9\r\nExpect: 100-continue"
-    connection = socket.create_connection(("127.0.0.1", port), timeout=5)
+    connection = socket.create_connection(("127.0.0.1", port), timeout=60)
     connection.sendall(head.encode() + b"\r\n\r\n")
     assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
     connection.sendall(b"{")
@@ -160,7 +163,8 @@ def test_signal_ends_it_at_once(serve: Callable[..., Serving], client: Callable[
     if connection is not None:
         connection.close()
     assert (status, "Traceback" in errors) == (0, False)
-    assert took_s < 1.0  # it takes 0.12; the promise of 0.3 is measured by the benchmarks, on a quiet machine
+    # It takes 0.12; the promise of 0.3 is measured by the benchmarks, on a quiet machine. This may be a busy one.
+    assert took_s < 1 + 3 * serving.start_s
 
 
 def test_port_of_another_program_is_one_line_and_status_3(run: Run) -> None:
@@ -446,7 +450,7 @@ def test_server_outlives_the_reader_of_its_hints() -> None:
         base = process.stdout.readline().removeprefix("fakescope ready on ").strip()
         try:
             for _ in range(2):  # the access line of the first has nowhere to go
-                assert httpx.get(f"{base}/tasks", trust_env=False).status_code == 401
+                assert httpx.get(f"{base}/tasks", trust_env=False, timeout=60).status_code == 401
         finally:
             process.terminate()
             assert process.wait(timeout=60) == 0

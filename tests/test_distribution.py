@@ -23,7 +23,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A wheel of this tree, built without the network."""
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=60)
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=300)
     (built,) = folder.iterdir()
     return built
 
@@ -54,7 +54,7 @@ def test_wheel_holds_the_three_packages(wheel: Path) -> None:
 
 def test_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
     files = {path.relative_to(ROOT).as_posix() for path in (ROOT / "fakescope").rglob("*.*") if path.is_file()}
-    ours = {name for name in files if not name.endswith(".pyc")}
+    ours = {name for name in files if "/__pycache__/" not in name}  # where others may be writing just now
     assert {name for name in names_in(wheel) if name.startswith("fakescope/")} == ours
 
 
@@ -103,7 +103,7 @@ def test_wheel_runs_where_only_it_is_seen(wheel: Path, tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=True,
     ).stdout
     assert said.startswith(str(tmp_path))

@@ -77,7 +77,7 @@ def run(script: str, port: int, folder: Path) -> str:
     """What a reader's shell prints who has pointed it at the simulator as the README says."""
     set_up = f'eval "$({sys.executable} -m fakescope env --port {port})"\n'
     script = set_up + script.replace("127.0.0.1:8900", f"127.0.0.1:{port}")
-    done = subprocess.run(["sh", "-euc", script], cwd=folder, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["sh", "-euc", script], cwd=folder, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

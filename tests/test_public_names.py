@@ -12,7 +12,7 @@ import fakescope
 
 def in_a_new_process(program: str) -> str:
     return subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
     ).stdout.strip()
 
 

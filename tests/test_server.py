@@ -31,7 +31,7 @@ def test_body_survives_an_offer_of_http2(start_server: Callable[..., Any]) -> No
         f"Content-Length: {len(BODY)}\r\n\r\n"
     )
 
-    with socket.create_connection((address.hostname, address.port), timeout=5) as client:
+    with socket.create_connection((address.hostname, address.port), timeout=60) as client:
         client.sendall(head.encode() + BODY)
         answer = client.recv(10_000)
         while not answer.endswith(b"}"):  # head and body may come apart
@@ -42,23 +42,26 @@ def test_body_survives_an_offer_of_http2(start_server: Callable[..., Any]) -> No
 
 
 def test_a_log_that_nobody_reads_stops_nothing() -> None:
-    command = [sys.executable, "-m", "fakescope", "serve", "--port", "0", "--no-limits"]
+    command = [sys.executable, "-m", "fakescope", "serve", "--port", "0", "--no-limits", "--seed", "1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         base = process.stdout.readline().removeprefix("fakescope ready on ").strip()
 
-        with httpx.Client(headers={"Authorization": "Bearer sk-fake-unread"}, timeout=5) as client:
-            for _ in range(2_500):  # far more lines than a pipe holds
-                assert client.get(f"{base}/tasks/nobody-knows-this-task-id-nobody-knows").status_code == 200
-        process.terminate()
+        try:
+            with httpx.Client(headers={"Authorization": "Bearer sk-fake-unread"}, timeout=60) as client:
+                for _ in range(2_500):  # far more lines than a pipe holds
+                    assert client.get(f"{base}/tasks/nobody-knows-this-task-id-nobody-knows").status_code == 200
+            process.terminate()
 
-        assert process.wait(timeout=5) == 0
+            assert process.wait(timeout=60) == 0
+        finally:
+            process.kill()  # leaving the block waits for its end
 
 
 def test_a_head_without_end_is_cut_off(start_server: Callable[..., Any]) -> None:
     address = urlsplit(start_server("--no-limits").base)
 
-    with socket.create_connection((address.hostname, address.port), timeout=5) as client:
+    with socket.create_connection((address.hostname, address.port), timeout=60) as client:
         client.sendall(b"GET /api/v1/tasks/x HTTP/1.1\r\nHost: test\r\n")
         with contextlib.suppress(OSError):  # closed while we write
             for _ in range(64):

@@ -7,7 +7,8 @@ from datetime import datetime
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
-from fakescope_contracts.conversation import Reply
+from fakescope_contracts.boundaries import smallest_body
+from fakescope_contracts.conversation import NO_TASK, Reply
 from fakescope_contracts.life import (
     DAY,
     ENDED,
@@ -20,7 +21,6 @@ from fakescope_contracts.life import (
     only,
 )
 from fakescope_contracts.registry import contract
-from fakescope_contracts.strategies import smallest_body
 
 # -- cancellation
 
@@ -120,6 +120,11 @@ class Isolation(Lives):
     def meddle(self, task: Watched) -> None:
         reply = self.talk.cancel(task.id, account=other(task))
         reply.hold(reply.status_code != 200, "another's task was canceled", f"{reply.name}.status_code != 200")
+        nothing = self.talk.cancel(NO_TASK, account=other(task))
+        said, there = ((one.status_code, one.at("code")) for one in (nothing, reply))
+        parts = (f"({one.name}.status_code, {one.where('code')})" for one in (nothing, reply))
+        came = f"another's task is refused as {there}, one that is not there as {said}"
+        reply.hold(said == there, came, " == ".join(parts))
         self.look(task)
 
     @rule(task=TASKS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from inspect import Parameter, signature
 from pathlib import Path
@@ -20,13 +20,9 @@ from fakescope_contracts.spending import Spending, allow, spending_options
 
 if TYPE_CHECKING:
     from fakescope_contracts.registry import Contract
-    from fakescope_contracts.reports import Findings
-    from fakescope_contracts.runner import Trial, Verdict
     from fakescope_contracts.target import Target
 
-__all__ = ["chosen_contracts", "chosen_models", "contract", "drift", "words"]
-
-_MOST_TOLD = 5  # models of one contract that are told by name
+__all__ = ["chosen_contracts", "chosen_models", "contract", "drift", "known", "words"]
 
 
 def words(_context: click.Context | None, _param: click.Parameter | None, value: str | None) -> tuple[str, ...]:
@@ -91,7 +87,7 @@ def contract(
     Nothing is asked of recordings: each recorded answer is judged, and each recorded task; contracts that need requests
     of their own are skipped.
 
-    Exit status: 0 all kept, 1 a promise is broken, 2 wrong use, 3 the target does not answer.
+    Exit status: 0 all kept, 1 a promise is broken, 2 wrong use, 3 the target does not answer, 130 interrupted.
     """
     try:
         # Deferred: the simulator itself is installed without Hypothesis.
@@ -100,12 +96,13 @@ def contract(
         from fakescope_contracts.reports import REPORTS, Findings
         from fakescope_contracts.runner import Plan, run, trials
         from fakescope_contracts.target import ABILITIES, NoAnswerError
+        from fakescope_contracts.telling import Progress, tell_all
     except ModuleNotFoundError as error:
         raise OSError(f"{error.name} is missing: pip install 'fakescope[contracts]'") from None
     contracts = chosen_contracts(all_contracts(), only)
-    _known("basis", basis, BASES)
-    _known("report", report, REPORTS)
-    _known("can", can, ABILITIES)
+    known("basis", basis, BASES)
+    known("report", report, REPORTS)
+    known("can", can, ABILITIES)
     if only_list:
         for one in contracts:
             click.echo(f"{one.id:<28} {one.basis:<11} {one.promise}")
@@ -114,6 +111,8 @@ def contract(
         raise click.UsageError(
             "give --url http://…, --app module:name, --cassettes DIR or --region of the vendor, one of them"
         )
+    if report:
+        _make(Path(report_dir))
     catalog = load()
     if cassettes:
         _refuse_others()
@@ -128,14 +127,25 @@ def contract(
             allow(todo, target.region, spending)
             click.echo(f"Contracts against {target.name}, region {target.region}, seed {plan.seed}")
             click.echo(f"It can do this: {', '.join(sorted(target.abilities)) or 'nothing special'}")
-            progress = _Progress(len(todo))
+            progress = Progress(len(todo))
             verdicts = run(todo, target, catalog, plan, progress.example)
             findings = Findings(target, url or "http://127.0.0.1:8900", plan.seed, [])
-            return _tell_all(verdicts, findings, progress, report, Path(report_dir))
+            return tell_all(verdicts, findings, progress, report, Path(report_dir))
         finally:
             target.close()
     except NoAnswerError as error:
         raise ConnectionError(f"no answer: {error}") from None
+
+
+def _make(folder: Path) -> None:
+    """The folder for reports, before anything is sent: a run may take hours. Raises click.UsageError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        known = os.access(folder, os.W_OK | os.X_OK)
+    except OSError:
+        known = False
+    if not known:
+        raise click.UsageError(f"--report-dir {str(folder)!r:.200} cannot be written to; give a folder that can")
 
 
 def chosen_contracts(contracts: Sequence[Contract], only: Sequence[str]) -> list[Contract]:
@@ -159,7 +169,8 @@ def chosen_models(catalog: Catalog, names: Sequence[str]) -> list[ModelSpec]:
     return found
 
 
-def _known(option: str, given: Sequence[str], allowed: Any) -> None:
+def known(option: str, given: Sequence[str], allowed: Any) -> None:
+    """Raises click.UsageError for a word that is not allowed."""
     for word in given:
         if word not in allowed:
             raise click.UsageError(f"--{option} {word!r:.80} is not one of {', '.join(allowed)}")
@@ -168,26 +179,46 @@ def _known(option: str, given: Sequence[str], allowed: Any) -> None:
 def _target(
     url: str | None, app: str | None, can: Sequence[str], keys: dict[str, str], catalog: Catalog, spending: Spending
 ) -> Target:
-    from fakescope_contracts.target import AsgiTarget
+    from fakescope_contracts.asgi import AsgiTarget
     from fakescope_contracts.vendor import gated, open_target
 
     if app is None:
         return open_target(url or "", catalog, os.environ, spending, abilities=can or None, keys=keys)
-    return gated(AsgiTarget(_application(app), name=app, abilities=can or None, keys=keys), catalog, spending)
+    try:
+        target = AsgiTarget(_application(app), name=app, abilities=can or None, keys=keys)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    return gated(target, catalog, spending)
 
 
 def _application(where: str) -> Any:
     """The application at `module:name`; what takes no arguments makes one. The working directory is searched, too."""
     module, _, name = where.partition(":")
+    if not module or not name:
+        raise click.UsageError(f"--app {where!r:.80} is not there: give MODULE:NAME, such as myfake:app")
     sys.path.insert(0, "")
     try:
         found = getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise click.UsageError(f"--app {where!r:.80} is not there: {error}") from None
+    except Exception as error:
+        raise click.UsageError(f"--app {where!r:.80} cannot be loaded: {_in_a_line(error)}") from None
     needed = [
         one for one in _parameters(found) if one.default is Parameter.empty and one.kind < Parameter.VAR_POSITIONAL
     ]
-    return found if needed else found()
+    if needed:
+        return found
+    try:
+        made = found()
+    except Exception as error:
+        raise click.UsageError(f"--app {where!r:.80} fails when it is called: {_in_a_line(error)}") from None
+    if not callable(made):
+        raise click.UsageError(f"--app {where!r:.80} makes {made!r:.80}, which is no application")
+    return made
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error!s:.200}".split())
 
 
 def _parameters(app: Callable[..., Any]) -> Sequence[Parameter]:
@@ -220,8 +251,10 @@ def _judge(
     report_dir: Path,
 ) -> int:
     from fakescope.errors import CassetteError
-    from fakescope_contracts.recorded import CassetteTarget, judged, left_out, stories
+    from fakescope_contracts.recorded import judged
     from fakescope_contracts.reports import Findings
+    from fakescope_contracts.stories import CassetteTarget, left_out, stories
+    from fakescope_contracts.telling import Progress, tell_all
 
     target = CassetteTarget(str(folder))
     try:
@@ -237,104 +270,4 @@ def _judge(
     for reason, count in left_out(told).most_common():
         click.echo(f"        left out: {count} {reason}")
     verdicts = judged(contracts, told, catalog, bases)
-    return _tell_all(verdicts, Findings(target, "", None, []), _Progress(0), report, report_dir)
-
-
-# -- telling
-
-
-def _tell_all(
-    found: Iterator[Verdict], findings: Findings, progress: _Progress, report: Sequence[str], folder: Path
-) -> int:
-    """Say of each contract what came of it, as soon as it is known, and write the reports."""
-    from fakescope_contracts.reports import REPORTS, summary
-
-    verdicts: list[Verdict] = []
-    findings, interrupted = findings._replace(verdicts=verdicts), False
-    try:
-        for verdict in found:
-            if verdicts and verdicts[-1].trial.contract is not verdict.trial.contract:
-                _tell(findings, verdicts[-1].trial.contract, progress)
-            verdicts.append(verdict)
-            progress.done += 1
-    except KeyboardInterrupt:
-        interrupted = True
-    finally:
-        progress.clear()
-    if verdicts:
-        _tell(findings, verdicts[-1].trial.contract, progress)
-    if (purse := getattr(findings.target, "purse", None)) is not None:
-        click.echo(f"Money: {purse}")
-    click.echo(
-        summary(findings) + (f"; interrupted, {progress.trials - len(verdicts)} not tried" if interrupted else "")
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    for kind in report:
-        name, made = REPORTS[kind]
-        (folder / name).write_text(made(findings), "utf-8")
-        click.echo(f"{kind}: {folder / name}")
-    return 1 if interrupted or findings.counts()["broken"] or findings.counts()["error"] else 0
-
-
-class _Progress:
-    """One line on a terminal that says where the run is; nothing in a pipe."""
-
-    def __init__(self, trials: int) -> None:
-        self.trials, self.done, self._shown = trials, 0, ""
-        self._live = sys.stderr.isatty()
-
-    def example(self, trial: Trial, examples: int) -> None:
-        if self._live and examples % 10 == 0:
-            line = f"{self.done}/{self.trials}  {trial.contract.id} {trial.shown} {examples}/{trial.examples}"[:100]
-            self._write(line)
-
-    def clear(self) -> None:
-        if self._shown:
-            self._write("")
-
-    def _write(self, line: str) -> None:
-        sys.stderr.write(f"\r{line:<{len(self._shown)}}\r")
-        sys.stderr.flush()
-        self._shown = line
-
-
-def _tell(findings: Findings, contract: Contract, progress: _Progress) -> None:
-    """The verdict on one contract: in a line, or with what broke it, model by model."""
-    from fakescope_contracts.reports import case_of
-    from fakescope_contracts.reproduce import as_curl, as_pytest
-
-    progress.clear()
-    found = [one for one in findings.verdicts if one.trial.contract is contract]
-    outcomes = {one.outcome for one in found}
-    word = next(word for word in ("broken", "error", "kept", "skipped") if word in outcomes)
-    mark = word.upper() if word in ("broken", "error") else word
-    recorded = any(one.trial.about and not one.trial.reason for one in found)
-    unit = "answers " if any(one.trial.about for one in found) else "examples"
-    examples, seconds = sum(one.examples for one in found), sum(one.seconds for one in found)
-    models = ""
-    whole = any(one.trial.about for one in found) or contract.per == "target"
-    kind = "recordings" if recorded else "" if whole else "models"
-    if kind:
-        many = sum(one.outcome == word for one in found)
-        names = [one.trial.shown for one in found] if len(found) <= _MOST_TOLD else []
-        models = f"  {many} of {len(found)} {kind}{': ' if names else ''}{', '.join(names)}"
-    click.echo(f"{mark:<8}{contract.id:<28}{contract.basis:<11}{examples:>6} {unit} {seconds:>6.1f} s{models}")
-    reasons: dict[str, int] = {}
-    for one in found:
-        if one.said and one.outcome in ("skipped", "kept"):
-            reasons[one.said] = reasons.get(one.said, 0) + 1
-    for said, count in reasons.items():
-        click.echo(f"        {f'{count} {kind}: ' if kind else ''}{said}")
-    bad = [one for one in found if one.outcome in ("broken", "error")]
-    if bad:
-        click.echo(f"        promised: {contract.promise}")
-    for one in bad[:_MOST_TOLD]:
-        click.echo(f"        {'but' if one.trial.about else one.trial.shown or 'but'}: {one.said}")
-        if one.trial.about and one.broken is not None:
-            click.echo(f"        where r1, r2, … are its answers, this does not hold: {one.broken.claim}")
-    if len(bad) > _MOST_TOLD:
-        click.echo(f"        and {len(bad) - _MOST_TOLD} {kind} more; --report has them all")
-    shown = next((one for one in bad if one.broken is not None and not one.trial.about), None)
-    if shown is not None:
-        case = case_of(shown, findings)
-        click.echo(f"\n--- curl\n{as_curl(case)}\n--- pytest\n{as_pytest(case)}---\n")
+    return tell_all(verdicts, Findings(target, "", None, []), Progress(0), report, report_dir)

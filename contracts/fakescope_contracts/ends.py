@@ -15,10 +15,11 @@ from hypothesis.stateful import rule
 
 from fakescope.catalog.spec import ModelSpec, Node
 from fakescope_contracts.bodies import taken
+from fakescope_contracts.boundaries import smallest_body
 from fakescope_contracts.conversation import ABSENT, Conversation, Reply, UndecidedError
 from fakescope_contracts.life import DAY, ENDED, TASKS, Lives, Watched, instant, makes_tasks
 from fakescope_contracts.registry import Draw, contract
-from fakescope_contracts.strategies import broken_bodies, smallest_body, valid_bodies
+from fakescope_contracts.strategies import broken_bodies, valid_bodies
 
 _LINKS = ("result_url", "second_url")
 _OPTIONAL = ("prompt", "rewritten_prompt", "used_prompt")
@@ -166,7 +167,7 @@ def links_in(spec: ModelSpec, reply: Reply) -> list[str]:
 
 @contract(
     "tasks.links",
-    "A link gives a file to whoever has it, for 24 hours from the end of its task, and no longer",
+    "A link is that of one task, and gives a file to whoever has it, for 24 hours from the end, and no longer",
     basis="documented",
     needs={"clock"},
     per="model",
@@ -179,6 +180,13 @@ def links_lead_to_files(talk: Conversation, spec: ModelSpec, draw: Draw) -> None
         raise UndecidedError(f"a task of {spec.name} is {task.status}")
     _, _, reply = task.seen[-1]
     ended, now = instant(reply.at("output.end_time")), life.now()
+    twin = life.hand_in(smallest_body(spec))
+    if life.look_until(twin, "SUCCEEDED"):
+        shared = set(links_in(spec, reply)) & set(links_in(spec, twin.seen[-1][2]))
+        link = f"""re.search(r'"(https?://[^"]+)"', {reply.name}.text)[1]"""
+        came = f"another task has the same link, {min(shared, default='')}"
+        reply.hold(not shared, came, f"{link} not in {twin.seen[-1][2].name}.text")
+        now = life.now()
     own = [urlsplit(link) for link in links_in(spec, reply)]
     paths = [link._replace(scheme="", netloc="").geturl() for link in own if link.netloc in _hosts_of(talk)]
     for path in [*paths, *paths]:

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from fakescope.catalog.spec import ModelSpec
+from fakescope_contracts.boundaries import smallest_body
 from fakescope_contracts.conversation import Conversation, Reply
 from fakescope_contracts.life import PHASES, Lives, makes_tasks
 from fakescope_contracts.registry import Draw, contract
-from fakescope_contracts.strategies import smallest_body
 
 _RATE = "Throttling.RateQuota"
 _FEW = 15  # so many can be looked at in a second, and some more
@@ -61,7 +61,7 @@ def submit_at_once(talk: Conversation, spec: ModelSpec) -> Reply:
 
 @contract(
     "limits.rate",
-    "Submissions up to a model's rate are taken; what is more is 429 and makes no task",
+    "Submissions up to a model's rate are taken, of others all the same; what is more is 429 and makes no task",
     basis="documented",
     needs={"clock"},
     per="model",
@@ -74,6 +74,9 @@ def rate_is_kept(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
         talk.task_of(submit_at_once(talk, spec))
     for _ in range(over):
         submit_at_once(talk, spec).has_status(429).has("code", _RATE)
+    others = [one for one in talk.catalog.specs() if one.name != spec.name and talk.target.region in one.regions]
+    another = next(one for one in others if not makes_tasks(one) and not one.references)
+    talk.task_of(submit_at_once(talk, another))
     talk.let_pass(limits.per_s + 0.001)
     talk.task_of(submit_at_once(talk, spec))
-    talk.list().has("total", limits.submits + 1)
+    talk.list().has("total", limits.submits + 2)

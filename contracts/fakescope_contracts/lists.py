@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from fakescope.catalog.spec import ModelSpec
+from fakescope_contracts.boundaries import smallest_body
 from fakescope_contracts.conversation import ABSENT, Conversation, Reply
 from fakescope_contracts.life import (
     DAY,
@@ -22,7 +23,6 @@ from fakescope_contracts.life import (
     seconds_of,
 )
 from fakescope_contracts.registry import contract
-from fakescope_contracts.strategies import smallest_body
 
 _DEFAULT_PAGE = 10
 _WHOLE = 50  # rows, more than there are tasks in an example
@@ -80,6 +80,13 @@ class Listing(Lives):
             self.same(task, row, there[task.id], reply)
         for by in _FILTERS if kept else ():
             self.rows(*self.filtered(by, kept[pick % len(kept)], kept, there))
+        for chosen in kept:
+            (status, some), (model, others) = (
+                self.filtered(by, chosen, kept, there) for by in ("status", "model_name")
+            )
+            if some != others and len(some) < len(kept):
+                self.rows(status | model, [task for task in some if task in others])
+                break
         self.pages(size, reply, [row["task_id"] for row in rows])
 
     def filtered(

@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from fakescope.catalog.spec import ModelSpec
+from fakescope_contracts.boundaries import smallest_body
 from fakescope_contracts.conversation import NO_TASK, Conversation
 from fakescope_contracts.registry import Draw, contract
-from fakescope_contracts.strategies import smallest_body
 
 _words = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=12)
 

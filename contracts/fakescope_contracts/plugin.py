@@ -13,6 +13,7 @@ _OPTIONS = {
     "models": ("NAMES", "", "only these models, with commas"),
     "only": ("IDS", "", "only contracts with these ids, or that begin so"),
     "basis": ("WORDS", "", "only what is known in these ways: seen, documented, inferred"),
+    "can": ("WORDS", "", "what the server can do, if it does not say so itself"),
     "max-examples": ("N", 100, "examples for each contract; its models share them [default: 100]"),
     "seed": ("N", 0, "draw other examples [default: 0]"),
 }

@@ -8,9 +8,9 @@ from urllib.parse import quote
 from hypothesis import strategies as st
 
 from fakescope.catalog.spec import ModelSpec
+from fakescope_contracts.boundaries import smallest_body
 from fakescope_contracts.conversation import NO_TASK, Conversation, Reply
 from fakescope_contracts.registry import Asked, Draw, contract
-from fakescope_contracts.strategies import smallest_body
 
 _PAGE_SIZE = 10  # where a query does not say. Source: Manage asynchronous tasks, Batch query
 _ids = st.sampled_from([NO_TASK, "1111"]) | st.uuids(version=4).map(str) | st.text(min_size=1, max_size=30)

@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from fakescope.catalog.spec import ModelSpec
+from fakescope_contracts.boundaries import smallest_body
 from fakescope_contracts.conversation import Conversation, Reply
 from fakescope_contracts.registry import Asked, Draw, contract
-from fakescope_contracts.strategies import smallest_body
 
 
 @contract(
@@ -25,6 +25,18 @@ def the_header_decides_on_the_mode(talk: Conversation, spec: ModelSpec, draw: Dr
         talk.submit(spec, body, headers={"X-DashScope-Async": "enable"}).is_refused("no_asynchronous_calls")
     else:
         talk.submit(spec, body, headers={"X-DashScope-Async": ""}).is_refused("no_synchronous_calls")
+
+
+@contract(
+    "submissions.mode-word",
+    "X-DashScope-Async makes a task if it says enable, and with any other word is as if it were not there",
+    basis="inferred",
+    per="model",
+    applies=lambda spec: "it answers at once" if spec.mode == "sync" else "",
+)
+def only_one_word_makes_a_task(talk: Conversation, spec: ModelSpec, draw: Draw) -> None:
+    word = draw(st.sampled_from(["disable", "false", "0", "enabled"]))
+    talk.submit(spec, smallest_body(spec), headers={"X-DashScope-Async": word}).is_refused("no_synchronous_calls")
 
 
 @contract(

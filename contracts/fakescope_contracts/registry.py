@@ -16,6 +16,7 @@ from fakescope_contracts.target import ABILITIES
 __all__ = ["Asked", "Check", "Contract", "Draw", "Machine", "all_contracts", "contract", "contract_of"]
 
 _MODULES = (
+    "answers",
     "exchanges",
     "payloads",
     "queries",

@@ -16,12 +16,16 @@ __all__ = ["REPORTS", "Findings", "case_of", "summary", "told"]
 
 
 class Findings(NamedTuple):
-    """A run: what was judged, with which seed (None of recordings: nothing is drawn), the verdicts in their order."""
+    """A run: what was judged, with which seed (None of recordings: nothing is drawn), the verdicts in their order.
+
+    `ended` says why there are not all of them, or "".
+    """
 
     target: Target
     base: str
     seed: int | None
     verdicts: Sequence[Verdict]
+    ended: str = ""
 
     def counts(self) -> Mapping[str, int]:
         return {
@@ -47,9 +51,10 @@ def case_of(verdict: Verdict, findings: Findings) -> Case:
 def summary(findings: Findings) -> str:
     """One line: how many verdicts of each kind, examples, time, seed."""
     counts = ", ".join(f"{count} {word}" for word, count in findings.counts().items() if count or word == "broken")
+    ended = f"; {findings.ended}" if findings.ended else ""
     if findings.seed is None:
-        return f"{counts}; {findings.examples} judgements in {findings.seconds:.1f} s"
-    return f"{counts}; {findings.examples} examples in {findings.seconds:.1f} s, seed {findings.seed}"
+        return f"{counts}; {findings.examples} judgements in {findings.seconds:.1f} s{ended}"
+    return f"{counts}; {findings.examples} examples in {findings.seconds:.1f} s, seed {findings.seed}{ended}"
 
 
 def told(verdict: Verdict) -> str:
@@ -91,6 +96,7 @@ def _json(findings: Findings) -> str:
         "examples": findings.examples,
         "seconds": round(findings.seconds, 3),
         "counts": findings.counts(),
+        "ended": findings.ended or None,
         "verdicts": _rows(findings),
     }
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
@@ -101,10 +107,11 @@ def _json(findings: Findings) -> str:
 
 def _junit(findings: Findings) -> str:
     counts = findings.counts()
+    cut = bool(findings.ended)  # what is missing must not look like what is kept
     totals = {
-        "tests": str(len(findings.verdicts)),
+        "tests": str(len(findings.verdicts) + cut),
         "failures": str(counts["broken"]),
-        "errors": str(counts["error"]),
+        "errors": str(counts["error"] + cut),
         "skipped": str(counts["skipped"]),
         "time": f"{findings.seconds:.3f}",
     }
@@ -124,6 +131,9 @@ def _junit(findings: Findings) -> str:
             }
             found = ElementTree.SubElement(test, words[verdict.outcome], message)
             found.text = _xml("\n\n".join(row[key] for key in ("curl", "pytest") if key in row)) or None
+    if cut:
+        test = ElementTree.SubElement(suite, "testcase", {"classname": "the run", "name": "whole", "time": "0.000"})
+        ElementTree.SubElement(test, "error", {"message": _xml(findings.ended)})
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
@@ -149,7 +159,7 @@ td, th {{ border-bottom: 1px solid #ddd; padding: .3rem .6rem; text-align: left;
 pre {{ background: #f5f5f5; overflow-x: auto; padding: .6rem }}
 </style></head><body>
 <h1>{title}</h1>
-<p>{summary}</p>
+<p class="{mark}">{summary}</p>
 <p>The target can do this: {abilities}. Its region is {region}.</p>
 <table><thead><tr><th>Contract</th><th>Promise</th><th>Basis</th><th>Verdict</th><th>Examples</th></tr></thead>
 <tbody>
@@ -166,6 +176,7 @@ def _html(findings: Findings) -> str:
     abilities = "; ".join(ABILITIES[word] for word in sorted(findings.target.abilities)) or "nothing special"
     return _PAGE.format(
         title=escape(f"Contracts against {findings.target.name}"),
+        mark="error" if findings.ended else "",
         summary=escape(summary(findings)),
         abilities=escape(abilities),
         region=escape(findings.target.region),

@@ -13,18 +13,11 @@ from hypothesis import strategies as st
 
 from fakescope.catalog.rules import Reference
 from fakescope.catalog.spec import ModelSpec
+from fakescope_contracts.boundaries import Case, boundary_cases, smallest_body
+from fakescope_contracts.breaking import BrokenBody
 from fakescope_contracts.conversation import ABSENT, Conversation, Reply, UndecidedError
 from fakescope_contracts.registry import Asked, Draw, contract
-from fakescope_contracts.strategies import (
-    BrokenBody,
-    Case,
-    boundary_cases,
-    broken_bodies,
-    refusal_of,
-    rules_to_break,
-    smallest_body,
-    valid_bodies,
-)
+from fakescope_contracts.strategies import broken_bodies, refusal_of, rules_to_break, valid_bodies
 
 _KNOWN = ("seen", "documented")
 

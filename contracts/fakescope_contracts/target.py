@@ -1,27 +1,28 @@
-"""What a contract is run against: an application in this process, or an address.
+"""What a contract is run against: what a target is, and one at an address.
 
 A target carries one exchange at a time and says what else it can do. Nothing here judges an answer.
 """
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import json
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 
 __all__ = [
     "ABILITIES",
     "KEYS",
-    "App",
-    "AsgiTarget",
+    "LARGEST_ANSWER",
+    "TIMEOUT_S",
+    "TOO_LARGE",
+    "Controlled",
     "NoAnswerError",
     "Request",
     "Response",
@@ -45,12 +46,14 @@ KEYS = {"a": "sk-contract-a", "b": "sk-contract-b"}
 """Account → the key that is sent where no other was given. The same account always has the same key."""
 
 _FAKESCOPE = frozenset(ABILITIES) - {"money"}
-_TIMEOUT_S = 30.0
 
-Message = MutableMapping[str, Any]
-App = Callable[
-    [MutableMapping[str, Any], Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]
-]
+TIMEOUT_S = 30.0
+"""For one answer, whole."""
+
+LARGEST_ANSWER = 16 * 1024**2
+"""Bytes; the answers of this API are kilobytes."""
+
+TOO_LARGE = f"is answered with more than {LARGEST_ANSWER // 1024**2} MiB"
 
 
 class NoAnswerError(Exception):
@@ -105,12 +108,15 @@ class Target(Protocol):
     def close(self) -> None: ...
 
 
-class _Controlled:
+class Controlled:
     """The half of a target that all share: keys, and fakescope's control API where there is one."""
 
     def __init__(self, name: str, region: str, abilities: Collection[str] | None, keys: Mapping[str, str]) -> None:
         self.name, self.region = name, region
         self.keys: Mapping[str, str] = {**KEYS, **keys}
+        for account, key in self.keys.items():
+            if not (key.isascii() and key.isprintable()) or " " in key:
+                raise ValueError(f"the key of account {account} is none: letters, digits and marks, no blanks")
         self.abilities: frozenset[str] = frozenset({"free"} if abilities is None else abilities)
         self._used: set[str] = set()
         if abilities is None:
@@ -167,123 +173,11 @@ class _Controlled:
                 self.abilities, self.region = _FAKESCOPE, str(health["region"])
 
 
-class AsgiTarget(_Controlled):
-    """An ASGI application in this process, driven on a loop of its own: no sockets, thousands of exchanges a second.
-
-    An exception that leaves the application is the answer 500, as a server would make of it. What it can do is asked
-    for at /_fakescope/health unless `abilities` says it.
-    """
-
-    def __init__(
-        self,
-        app: App,
-        *,
-        name: str = "an application in this process",
-        region: str = "beijing",
-        abilities: Collection[str] | None = None,
-        keys: Mapping[str, str] | None = None,
-    ) -> None:
-        self._app, self._loop = app, asyncio.new_event_loop()
-        self._lifespan: tuple[asyncio.Task[None], asyncio.Queue[Message]] | None = None
-        try:
-            self._loop.run_until_complete(self._start())
-            super().__init__(name, region, abilities, keys or {})
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        if self._lifespan is not None:
-            task, orders = self._lifespan
-            orders.put_nowait({"type": "lifespan.shutdown"})
-            self._loop.run_until_complete(asyncio.wait([task], timeout=5))
-        for left in asyncio.all_tasks(self._loop):
-            left.cancel()
-        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-        self._loop.close()
-
-    async def _start(self) -> None:
-        """Tell the application to start, as a server does; many know nothing of that, and fail or return."""
-        orders: asyncio.Queue[Message] = asyncio.Queue()
-        started = asyncio.Event()
-
-        async def told(message: Message) -> None:
-            started.set()
-            if message["type"] == "lifespan.startup.failed":
-                raise NoAnswerError(f"the application did not start: {message.get('message', '')}")
-
-        scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
-        orders.put_nowait({"type": "lifespan.startup"})
-        task = asyncio.ensure_future(_awaited(self._app(scope, orders.get, told)))
-        begun = asyncio.ensure_future(started.wait())
-        await asyncio.wait([task, begun], timeout=_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
-        begun.cancel()
-        if not task.done():
-            self._lifespan = task, orders
-        elif isinstance(failed := task.exception(), NoAnswerError):
-            raise failed
-
-    def _exchange(self, request: Request) -> Response:
-        path, _, query = request.path.partition("?")
-        headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in request.headers]
-        if not any(name == b"host" for name, _ in headers):
-            headers.insert(0, (b"host", b"fakescope.test"))
-        if request.body or request.method in ("POST", "PUT", "PATCH"):
-            headers.append((b"content-length", b"%d" % len(request.body)))
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": "1.1",
-            "method": request.method,
-            "scheme": "http",
-            "path": unquote(path),
-            "raw_path": path.encode("latin-1"),
-            "query_string": query.encode("latin-1"),
-            "root_path": "",
-            "headers": headers,
-            "client": ("127.0.0.1", 1),
-            "server": ("fakescope.test", 80),
-            "state": {},
-        }
-        messages: list[Message] = [{"type": "http.request", "body": request.body, "more_body": False}]
-        came: list[Message] = []
-
-        async def receive() -> Message:
-            return messages.pop() if messages else {"type": "http.disconnect"}
-
-        async def send(message: Message) -> None:
-            came.append(message)
-
-        task = self._loop.create_task(_awaited(self._app(scope, receive, send)))
-        limit = self._loop.call_later(_TIMEOUT_S, task.cancel)
-        try:
-            self._loop.run_until_complete(task)
-        except asyncio.CancelledError:
-            raise NoAnswerError(f"{request.method} {path} had no answer within {_TIMEOUT_S:g} s") from None
-        except Exception as error:  # as a server answers it; what the application raised is its own affair
-            return Response(500, (("content-type", "text/plain"),), f"{type(error).__name__}: {error}".encode())
-        finally:
-            limit.cancel()
-        if not came or came[0]["type"] != "http.response.start":
-            return Response(500, (("content-type", "text/plain"),), b"the application ended without an answer")
-        start, *rest = came
-        return Response(
-            start["status"],
-            tuple(
-                (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in start.get("headers", ())
-            ),
-            b"" if request.method == "HEAD" else b"".join(part.get("body", b"") for part in rest),
-        )
-
-
-async def _awaited(work: Awaitable[None]) -> None:
-    await work
-
-
-class UrlTarget(_Controlled):
+class UrlTarget(Controlled):
     """A server at an address, such as `http://127.0.0.1:8900`; a final `/api/v1` is not needed.
 
-    Redirects are not followed. What it can do is asked for at /_fakescope/health unless `abilities` says it.
+    Redirects are not followed. What it can do is asked for at /_fakescope/health unless `abilities` says it. An answer
+    has to be there, whole, within `timeout_s`. Raises ValueError for what is no address, and for keys that are none.
     """
 
     def __init__(
@@ -294,13 +188,12 @@ class UrlTarget(_Controlled):
         region: str = "beijing",
         abilities: Collection[str] | None = None,
         keys: Mapping[str, str] | None = None,
-        timeout_s: float = _TIMEOUT_S,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         self.url = url.rstrip("/").removesuffix("/api/v1").rstrip("/")
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"{url!r:.200} is not an address; give one such as http://127.0.0.1:8900")
-        self._http = httpx.Client(timeout=timeout_s, trust_env=not _is_here(parts.hostname), follow_redirects=False)
+        self._timeout_s = timeout_s
+        self._is_here = _is_here(_host_of(url, self.url))
+        self._http = self._connected()
         try:
             super().__init__(name or self.url, region, abilities, keys or {})
         except BaseException:
@@ -310,18 +203,45 @@ class UrlTarget(_Controlled):
     def close(self) -> None:
         self._http.close()
 
+    def _connected(self) -> httpx.Client:
+        return httpx.Client(timeout=self._timeout_s, trust_env=not self._is_here, follow_redirects=False)
+
     def _exchange(self, request: Request) -> Response:
+        asked = f"{request.method} {self.url}{request.path:.200}"
+        sent = [(name.encode(), value.encode("latin-1")) for name, value in request.headers]
+        before = time.monotonic()
         try:
-            answer = self._http.request(
-                request.method,
-                self.url + request.path,
-                headers=[(name.encode(), value.encode("latin-1")) for name, value in request.headers],
-                content=request.body,
-            )
+            with self._http.stream(
+                request.method, self.url + request.path, headers=sent, content=request.body
+            ) as answer:
+                body = bytearray()
+                for piece in answer.iter_bytes():
+                    body += piece
+                    if len(body) > LARGEST_ANSWER:
+                        raise NoAnswerError(f"{asked} {TOO_LARGE}")
+                    if time.monotonic() - before > self._timeout_s:
+                        raise NoAnswerError(f"{asked} had no whole answer within {self._timeout_s:g} s")
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            said = str(error) or type(error).__name__
-            raise NoAnswerError(f"{request.method} {self.url}{request.path:.200}: {said}") from None
-        return Response(answer.status_code, tuple(answer.headers.multi_items()), answer.content)
+            raise NoAnswerError(f"{asked}: {str(error) or type(error).__name__}") from None
+        if answer.status_code >= 500:  # servers close without a word after that, and what is sent next would be lost
+            self._http.close()
+            self._http = self._connected()
+        return Response(answer.status_code, tuple(answer.headers.multi_items()), bytes(body))
+
+
+def _host_of(given: str, url: str) -> str:
+    """The host of an address. Raises ValueError for anything else, and shows no password that was in it."""
+    example = "give one such as http://127.0.0.1:8900"
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        known = False
+    if "@" in given:
+        raise ValueError(f"an address with a user and a password in it is not taken; {example}, and a key with --key")
+    if not known or parts.query or parts.fragment:
+        raise ValueError(f"{given!r:.200} is not an address; {example}")
+    return str(parts.hostname)
 
 
 def _is_here(host: str) -> bool:

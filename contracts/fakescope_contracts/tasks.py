@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from fakescope.catalog.spec import ModelSpec
+from fakescope_contracts.boundaries import smallest_body
 from fakescope_contracts.conversation import ABSENT, Conversation, Reply
 from fakescope_contracts.life import (
     DAY,
@@ -27,7 +29,7 @@ from fakescope_contracts.life import (
     waits,
 )
 from fakescope_contracts.registry import Draw, contract
-from fakescope_contracts.strategies import broken_bodies, smallest_body
+from fakescope_contracts.strategies import broken_bodies
 
 _offs = st.sampled_from([1, -3600, -1, 1800, 3600])
 _WORDS = ("PENDING", "RUNNING", *ENDED)
@@ -45,7 +47,7 @@ _STORY = (
 
 @contract(
     "tasks.ids",
-    "Every task has an id of its own, which queries repeat, and every query a request_id",
+    "Every task has an id of its own, a UUID, which queries repeat, and every query a request_id",
     basis="seen",
     applies=makes_tasks,
     steps=12,
@@ -77,7 +79,12 @@ class Identifiers(Lives):
         for one in self.all:
             came = f"task_id {task.id} was given before"
             task.made.hold(one.id != task.id, came, f"{task.named} != {one.named}")
+        task.made.hold(_is_uuid(task.id), f"task_id is {task.id!r}", f"{task.named}.count('-') == 4")
         return super().adopt(task)
+
+
+def _is_uuid(text: str) -> bool:
+    return re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text) is not None
 
 
 # -- statuses

@@ -16,16 +16,18 @@ import pytest
 from fakescope.catalog import load
 from fakescope.catalog.spec import BASES
 from fakescope.errors import CassetteError, SettingsError
-from fakescope_contracts.command import chosen_contracts, chosen_models, words
-from fakescope_contracts.recorded import CassetteTarget, Story, judged, stories
+from fakescope_contracts.command import chosen_contracts, chosen_models, known, words
+from fakescope_contracts.recorded import judged
 from fakescope_contracts.registry import Contract, all_contracts
 from fakescope_contracts.reports import Findings, case_of, told
 from fakescope_contracts.reproduce import as_curl, as_pytest
 from fakescope_contracts.runner import Plan, Trial, trials, try_out
-from fakescope_contracts.target import NoAnswerError, Target
+from fakescope_contracts.stories import CassetteTarget, Story, stories
+from fakescope_contracts.target import ABILITIES, NoAnswerError, Target
 from fakescope_contracts.vendor import open_target
 
 CATALOG = load()
+_KEYS = {"a": "CONTRACT_KEY_A", "b": "CONTRACT_KEY_B"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -42,9 +44,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         judges = _of_recordings(Path(given("cassettes")), words(None, None, given("only")), given("basis"))
         metafunc.parametrize("judge", list(judges.values()), ids=list(judges))
         return
+    if given("max-examples") < 1 or given("seed") < 0:
+        raise pytest.Collector.CollectError("--fakescope-max-examples is at least 1, --fakescope-seed at least 0")
     plan = Plan(given("max-examples"), given("seed"), words(None, None, given("basis")) or BASES)
+    keys = {name: os.environ[variable] for name, variable in _KEYS.items() if os.environ.get(variable)}
     try:
-        target = open_target(given("url"), CATALOG, os.environ)
+        known("fakescope-can", words(None, None, given("can")), ABILITIES)
+        known("fakescope-basis", plan.bases, BASES)
+        target = open_target(
+            given("url"), CATALOG, os.environ, abilities=words(None, None, given("can")) or None, keys=keys
+        )
         contracts = chosen_contracts(all_contracts(), words(None, None, given("only")))
         specs = chosen_models(CATALOG, words(None, None, given("models")))
     except (NoAnswerError, SettingsError) as error:

@@ -44,6 +44,8 @@ class Usage(Ends):
                 wanted = _ANYTHING
             if node.fact == "result_count" and isinstance(wanted, int):
                 wanted -= lost_in(task.spec, reply)
+            if node.fact in _WHOLE and node.cast in ("", "integer") and _is_number(found):
+                reply.hold(isinstance(found, int), f"{came}, no whole number", f"isinstance({here}, int)")
             if wanted is _ANYTHING:
                 number = _is_number(found) and found >= 0
                 is_right = number or not (node.fact in _NUMBERS or _is_number(node.constant))
@@ -66,6 +68,7 @@ def _is_asked_for(node: Node, body: Any) -> bool:
     return not _is_number(node.constant)
 
 
+_WHOLE = ("result_count", "frames_per_s", "lines", "width", "height")
 _NUMBERS = (
     "result_count",
     "output_seconds",

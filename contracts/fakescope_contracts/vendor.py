@@ -243,14 +243,14 @@ class VendorTarget(UrlTarget):
     """
 
     def __init__(self, catalog: Catalog, region: str, environ: Mapping[str, str], url: str = "") -> None:
+        regions = catalog.service.regions
+        if region not in regions:
+            raise SettingsError(f"{region!r:.40} is not a region; one of {', '.join(regions)}")
         key = environ.get(KEY_VARIABLE, "").strip()
         if not key:
             raise SettingsError(f"there is no key for {region}: set {KEY_VARIABLE} to a key of that region")
         if not (key.isascii() and key.isprintable()) or " " in key or len(key) < _SHORTEST_KEY:
             raise SettingsError(f"{KEY_VARIABLE} holds no key: sk- and at least {_SHORTEST_KEY - 3} letters and digits")
-        regions = catalog.service.regions
-        if region not in regions:
-            raise SettingsError(f"{region!r:.40} is not a region; one of {', '.join(regions)}")
         self._key = key
         where = url or f"https://{regions[region].host}"
         super().__init__(
@@ -287,7 +287,10 @@ def open_target(
     The vendor always stands behind a gate, any other target if that is asked for. Raises SettingsError, and
     NoAnswerError.
     """
-    host = (urlsplit(url).hostname or "").rstrip(".")
+    try:
+        host = (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:  # what it is about is told below
+        host = ""
     if url and host not in catalog.service.region_of_host and not host.endswith(_VENDORS):
         try:
             return gated(UrlTarget(url, abilities=abilities, keys=keys), catalog, spending)

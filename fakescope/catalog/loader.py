@@ -45,13 +45,17 @@ def load(folder: Path = HERE, overlays: Sequence[Path] = ()) -> Catalog:
 
 
 class Catalog:
-    """All model specs and vendor texts. Names of models are looked up without reading every family."""
+    """All model specs and vendor texts. Names of models are looked up without reading every family.
+
+    `laid_over` are the names of the models that are as a user's own file says.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._file_of: dict[str, Path] = {}
         self._specs: dict[str, ModelSpec] = {}
         self.paths: dict[str, None] = {}
+        self.laid_over: set[str] = set()
         self.service = _service(parse(folder / "service.toml"))
         for file in sorted((folder / "models").glob("*.toml")):
             for known in self._note(file):
@@ -79,6 +83,7 @@ class Catalog:
             raise CatalogError(_in_one_line(f"{file}: has tables nested too deeply to be read")) from error
         for spec in specs:
             self._specs[spec.name], self._file_of[spec.name] = spec, file
+            self.laid_over.add(spec.name)
             self.paths.update(dict.fromkeys(filter(None, (spec.path, spec.sync_path))))
 
     @property

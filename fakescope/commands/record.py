@@ -12,20 +12,19 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, get_args
 from urllib.parse import urlsplit
 
 import click
 
-from fakescope._version import __version__
 from fakescope.clock import SystemClock
 from fakescope.commands.environment import in_url, pointing_at
-from fakescope.errors import CassetteError, FakescopeError, SettingsError
+from fakescope.errors import CassetteError, SettingsError
+from fakescope.recording.media import Policy
 
 if TYPE_CHECKING:
-    from fakescope.recording.budget import Budget
-    from fakescope.recording.exchange import Cassette, Exchange
+    from fakescope.clock import Clock
+    from fakescope.recording.recorder import Recorder, Saved
 
 __all__ = ["record"]
 
@@ -46,7 +45,7 @@ _CHECK_FAILED, _ENVIRONMENT = 1, 3
 @click.option("--allow-unpriced", is_flag=True, help="Also send what has no known price, uncounted.")
 @click.option(
     "--media",
-    type=click.Choice(["keep", "describe", "drop"]),
+    type=click.Choice(get_args(Policy)),
     default="describe",
     show_default=True,
     help="Result files: keep or describe what is downloaded, for which links lead here; or leave links as they are.",
@@ -60,7 +59,7 @@ def record(
     budget: str | None,
     name: str | None,
     allow_unpriced: bool,
-    media: Any,
+    media: Policy,
     host: str,
     port: int | None,
     command: tuple[str, ...],
@@ -73,34 +72,20 @@ def record(
     """
     # Deferred: `fakescope --help` needs no server, no HTTP client and no catalogue.
     from fakescope.catalog import load
-    from fakescope.recording.budget import Budget, Prices, parse_budget
+    from fakescope.recording.budget import Budget, Prices, Purse, parse_budget
     from fakescope.recording.proxy import Proxy, make_client
     from fakescope.recording.reading import need_yaml
-    from fakescope.recording.tape import Tape
     from fakescope.server import bind, serve
 
     need_yaml()  # before any money is spent
     if budget is None:
         raise SettingsError("recording costs money: say how much it may cost with --budget CNY (0: nothing billable)")
-    purse = Budget(parse_budget(budget))
+    purse = Purse(Budget(parse_budget(budget)), allow_unpriced=allow_unpriced)
     upstream = _checked_upstream(upstream)
     key = _key(os.environ)
     clock = SystemClock()
     began = datetime.fromtimestamp(clock.read() / 1000, UTC)
     path = _checked_path(Path(folder), name, began)
-    tape = Tape(clock, upstream)
-    prices = Prices(load(), urlsplit(upstream).hostname or "")
-    client = make_client()
-    app = Proxy(
-        upstream,
-        key,
-        client=client,
-        tape=tape,
-        prices=prices,
-        budget=purse,
-        allow_unpriced=allow_unpriced,
-        media=media,
-    )
     if port is None:
         port = 0 if command else 8901
     try:
@@ -108,19 +93,21 @@ def record(
     except OSError as error:
         return _fail(f"cannot listen on {in_url(host)}:{port}: {error.strerror}; choose another --port (0: any)")
     port = listener.getsockname()[1]
+    prices = Prices(load(), urlsplit(upstream).hostname or "")
+    recorder = _begun(path, clock, media, is_named=name is not None)
+    app = Proxy(upstream, key, client=make_client(), recorder=recorder, prices=prices, purse=purse, media=media)
     child = _Child(command, host, port) if command else None
     status = 0
     try:
-        serve(app, listener, child.start if child else lambda: _say_ready(host, port, upstream, purse.limit))
+        serve(app, listener, child.start if child else lambda: _say_ready(host, port, upstream, purse.budget.limit))
     finally:
         # Whatever ended it: what was paid for is kept.
         if child is not None:
             status = child.status
-        if len(tape):
-            recording = tape.cassette(began.date().isoformat(), {"fakescope": __version__}, path.stem)
-            saved = _saved(recording, path, media)
-            status = status or saved
-        _say_spent(purse, app.uncounted)
+        basis = recorder.cassette().provenance.basis
+        saved = _say_saved(recorder.close(), basis)
+        status = status or saved
+        print(f"fakescope: {purse.spent()}", file=sys.stderr)
     return status
 
 
@@ -145,7 +132,7 @@ def _checked_upstream(text: str) -> str:
         raise SettingsError("--upstream takes no user and password: the key is read from the environment")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
         raise SettingsError(wrong)
-    from fakescope.recording.tape import is_vendors
+    from fakescope.recording.recorder import is_vendors
 
     if parts.scheme == "http" and is_vendors(parts.hostname):
         raise SettingsError(f"the key would travel unencrypted: use https://{parts.hostname}")
@@ -173,12 +160,20 @@ def _checked_path(folder: Path, name: str | None, began: datetime) -> Path:
     return path
 
 
-def _free(path: Path) -> Path:
-    """This path, or one like it where nothing is."""
-    free, n = path, 1
-    while free.exists():
-        free, n = path.with_name(f"{path.stem}-{n}.yaml"), n + 1
-    return free
+def _begun(path: Path, clock: Clock, media: Policy, *, is_named: bool) -> Recorder:
+    """A recorder into this file; into one like it, if the name is ours and another run has taken it in this second."""
+    from fakescope.recording.recorder import Recorder
+
+    begun, n = path, 0
+    while True:
+        try:
+            if not begun.exists():
+                return Recorder(clock, begun, media=media)
+        except CassetteError:
+            if is_named:
+                raise
+        n += 1
+        begun = path.with_name(f"{path.stem}-{n}.yaml")
 
 
 def _say_ready(host: str, port: int, upstream: str, limit: Decimal) -> None:
@@ -192,49 +187,14 @@ def _say_ready(host: str, port: int, upstream: str, limit: Decimal) -> None:
     )
 
 
-def _saved(recording: Cassette, path: Path, media: Any) -> int:
-    """Save it, without what still looks like a secret: the rest was paid for. The exit status."""
-    from fakescope.recording.files import save
-
+def _say_saved(saved: Saved, basis: str) -> int:
+    """Say what became of the recording. The exit status."""
     status = 0
-    try:
-        path = _free(path)  # since we began, another recorder may have saved under this name
-        try:
-            save(recording, path, media=media)
-        except CassetteError as error:
-            kept = tuple(exchange for exchange in recording.exchanges if _may_be_saved(recording, exchange, media))
-            if not kept:
-                raise
-            left_out = len(recording.exchanges) - len(kept)
-            if left_out:
-                status = _fail(
-                    f"{left_out} of {len(recording.exchanges)} exchanges are left out: {error}", _CHECK_FAILED
-                )
-                recording = recording._replace(exchanges=kept)
-            else:  # nothing is wrong with it: the disk is full, or the folder has gone
-                status = _fail(f"saved elsewhere: {error}")
-                path = Path(mkdtemp(prefix="fakescope-")) / path.name
-            save(recording, path, media=media)
-    except (FakescopeError, OSError) as error:
-        return _fail(f"nothing is saved: {error}", _CHECK_FAILED)
-    print(f"fakescope: {len(recording.exchanges)} exchanges ({recording.provenance.basis}): {path}", file=sys.stderr)
+    if saved.trouble:
+        status = _fail(saved.trouble, _CHECK_FAILED if saved.left_out or saved.path is None else _ENVIRONMENT)
+    if saved.path is not None:
+        print(f"fakescope: {saved.exchanges} exchanges ({basis}): {saved.path}", file=sys.stderr)
     return status
-
-
-def _may_be_saved(recording: Cassette, exchange: Exchange, media: Any) -> bool:
-    from fakescope.recording.files import save
-
-    with TemporaryDirectory() as folder:
-        try:
-            save(recording._replace(exchanges=(exchange,)), Path(folder) / "one.yaml", media=media)
-        except CassetteError:
-            return False
-    return True
-
-
-def _say_spent(purse: Budget, uncounted: int) -> None:
-    more = f", and {uncounted} submissions without a known price" if uncounted else ""
-    print(f"fakescope: at most {purse.reserved} of {purse.limit} CNY were spent{more}", file=sys.stderr)
 
 
 def _fail(message: str, status: int = _ENVIRONMENT) -> int:

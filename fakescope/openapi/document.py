@@ -22,6 +22,7 @@ from fakescope.openapi.answers import (
     task_in,
 )
 from fakescope.openapi.bodies import model_body, named_source, presence_body
+from fakescope.openapi.documented import answered, polled, requested
 from fakescope.openapi.examples import example_body, formats
 from fakescope.openapi.tasks import TASK_ID, task_paths
 from fakescope.openapi.values import Schema
@@ -40,10 +41,14 @@ VIEWS = {
 
 
 class _Group(NamedTuple):
-    """A model under all its names: the schema of its body has the first of them."""
+    """A model under all its names: the schema of its body has the first of them.
+
+    `as_documented` are those that no file of a user's replaces: the documents' examples are true of them.
+    """
 
     spec: ModelSpec
     names: tuple[str, ...]
+    as_documented: tuple[str, ...]
     body: Schema
 
     @property
@@ -89,7 +94,8 @@ def document(
         "servers": [{"url": server}],
         "security": [{"bearer": []}],
         "tags": [{"name": tag} for tag in dict.fromkeys([*map(_tag, paths), "tasks"])],
-        "paths": {path: {"post": submission} for path, submission in submissions.items()} | task_paths(catalog.service),
+        "paths": {path: {"post": submission} for path, submission in submissions.items()}
+        | task_paths(catalog.service, polled([name for group in groups for name in group.as_documented])),
         "components": {
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "description": "The key is the account."}
@@ -119,7 +125,7 @@ def _groups(catalog: Catalog, models: Collection[str], region: str | None) -> It
         body["properties"]["model"] = {"type": "string", "enum": [*names]}
         about = [by_name[name] for name in names]
         body["x-fakescope-models"] = {one.name: _terms(one) for one in about}
-        yield _Group(spec, names, body)
+        yield _Group(spec, names, tuple(name for name in names if name not in catalog.laid_over), body)
 
 
 def _terms(spec: ModelSpec) -> dict[str, Any]:
@@ -173,11 +179,15 @@ def _submission(path: str, groups: Iterable[_Group], view: str, schemas: dict[st
     parameters = [] if not as_task else ["Asynchronous"] if not at_once else ["PerhapsAsynchronous"]
     answers = [ref("Submitted")] * bool(as_task)
     answers += [ref(name) for name in dict.fromkeys(_answer(group, schemas) for group in at_once)]
-    examples = {group.spec.name: {"value": example_body(group.spec)} for group in here}
+    examples: dict[str, Any] = {}
+    for group in here:
+        examples |= requested(path, group.as_documented) or {group.spec.name: _made(group)}
+    shown = answered(path, [name for group in here for name in group.as_documented])
+    media: Schema = {"schema": answers[0] if len(answers) == 1 else {"anyOf": answers}}
     answer: Schema = {
         "description": "What was made" if at_once else "A task, which is PENDING",
         "headers": VERSIONED,
-        "content": {"application/json": {"schema": answers[0] if len(answers) == 1 else {"anyOf": answers}}},
+        "content": {"application/json": media | ({"examples": shown} if shown else {})},
     }
     if as_task and not at_once:
         answer["links"] = {
@@ -192,6 +202,16 @@ def _submission(path: str, groups: Iterable[_Group], view: str, schemas: dict[st
         "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in [*parameters, "ResolveUploads"]],
         "requestBody": {"required": True, "content": {"application/json": {"schema": body, "examples": examples}}},
         "responses": {"200": answer} | refused("Submit", ("400", "401", "403", "404", "429", "500", "503")),
+    }
+
+
+def _made(group: _Group) -> dict[str, Any]:
+    """The example of a model that no document shows a request of at a path."""
+    return {
+        "summary": f"{group.spec.name}: made from its rules",
+        "description": "No document of the vendor's shows a request of this model here: this is what it needs, and "
+        "the defaults of its parameters.",
+        "value": example_body(group.spec),
     }
 
 

@@ -22,8 +22,8 @@ TASK_ID: Schema = {
 }
 
 
-def task_paths(service: Service) -> dict[str, Any]:
-    """Path → its operations."""
+def task_paths(service: Service, polled: dict[str, Any]) -> dict[str, Any]:
+    """Path → its operations. `polled` are examples of what a query for a task is answered with."""
     tasks = refused("Task", ("400", "401", "404", "429"))
 
     def operation(name: str, summary: str, schema: Schema, parameters: list[Schema]) -> dict[str, Any]:
@@ -37,12 +37,15 @@ def task_paths(service: Service) -> dict[str, Any]:
         }
 
     by_id = [{"$ref": "#/components/parameters/TaskId"}]
+    fetch = operation("fetch_task", "A task as it stands; UNKNOWN if there is none", ref("Task"), by_id)
+    if polled:
+        fetch["responses"]["200"]["content"]["application/json"]["examples"] = polled
     done = objects({"request_id": {"type": "string"}})
     return {
         "/api/v1/tasks/": {
             "get": operation("list_tasks", "Tasks of the last 24 hours", ref("TaskList"), _query(service))
         },
-        _TASK: {"get": operation("fetch_task", "A task as it stands; UNKNOWN if there is none", ref("Task"), by_id)},
+        _TASK: {"get": fetch},
         f"{_TASK}/cancel": {"post": operation("cancel_task", "Cancel a task that is PENDING", done, by_id)},
     }
 

@@ -20,7 +20,8 @@ from fakescope.catalog.loader import Catalog
 from fakescope.catalog.spec import ModelSpec
 from fakescope.engine.facts import REFERENCE
 from fakescope.recording.exchange import Cassette, Exchange
-from fakescope.recording.inprocess import Answer, App, call, parsed
+from fakescope.recording.inprocess import Answer, App, call
+from fakescope.recording.json_bodies import json_or_none
 from fakescope.recording.provoking import failure_marks, marked, success_marks
 from fakescope.recording.shapes import differences
 
@@ -121,8 +122,8 @@ class _Comparison:
     # -- what is compared
 
     async def _submit(self, exchange: Exchange) -> None:
-        recorded = parsed(exchange.response.body)
-        body, key = self._sendable(parsed(exchange.request.body))
+        recorded = json_or_none(exchange.response.body)
+        body, key = self._sendable(json_or_none(exchange.request.body))
         spec = (
             self._catalog.find(body["model"]) if isinstance(body, dict) and isinstance(body.get("model"), str) else None
         )
@@ -144,7 +145,7 @@ class _Comparison:
         self._judge(answer, recorded, rule)
 
     async def _poll(self, exchange: Exchange, task_id: str) -> None:
-        recorded, twin = parsed(exchange.response.body), self._twins.get(task_id)
+        recorded, twin = json_or_none(exchange.response.body), self._twins.get(task_id)
         output = recorded.get("output") if isinstance(recorded, dict) else None
         status = output.get("task_status") if isinstance(output, dict) else None
         if twin is None:
@@ -161,7 +162,7 @@ class _Comparison:
         self._judge(answer, recorded, _rule_of(twin.spec))
 
     async def _cancel(self, exchange: Exchange, task_id: str) -> None:
-        recorded, twin = parsed(exchange.response.body), self._twins.get(task_id)
+        recorded, twin = json_or_none(exchange.response.body), self._twins.get(task_id)
         if twin is None:
             self._judge(await self._ask(exchange, self._account()), recorded, _TASKS_RULE)
             return
@@ -172,7 +173,7 @@ class _Comparison:
         self._judge(answer, recorded, _TASKS_RULE)
 
     async def _list(self, exchange: Exchange) -> None:
-        recorded = parsed(exchange.response.body)
+        recorded = json_or_none(exchange.response.body)
         answer = await self._ask(exchange, self._account())
         rows = recorded.get("data") if isinstance(recorded, dict) else None
         if not isinstance(rows, list) or answer.status != 200 or exchange.response.status != 200:
@@ -227,7 +228,7 @@ class _Comparison:
         steps, _ = await self._course(twin)
         if output["task_status"] not in ("FAILED", "SUCCEEDED") or "SUCCEEDED" not in steps:
             return twin
-        body, _ = self._sendable(parsed(twin.exchange.request.body))
+        body, _ = self._sendable(json_or_none(twin.exchange.request.body))
         ended = failure_marks(output, self._catalog.failures) if output["task_status"] == "FAILED" else []
         for mark in [*ended, *success_marks(output)]:
             key = self._account()
@@ -317,7 +318,7 @@ class _Comparison:
         answer = await call(
             self._app, request.method, path or parts.path, asked, [*headers, ("host", host)], body or b"", key
         )
-        self._note_made(parsed(exchange.response.body), answer.body, key)
+        self._note_made(json_or_none(exchange.response.body), answer.body, key)
         return answer
 
     def _note_made(self, recorded: Any, simulated: Any, key: str) -> None:

@@ -19,7 +19,7 @@ from fakescope.recording.exchange import Basis, Exchange, Headers, Provenance, R
 from fakescope.recording.media import STAND_IN, Media, extension, note, stand_in
 from fakescope.recording.reading import MOST_BYTES, Table, leads_out, read_file, read_yaml
 
-__all__ = ["BASES", "FORMAT", "Row", "is_address", "refuse_duplicates", "rows"]
+__all__ = ["BASES", "FORMAT", "Row", "duplicates", "is_address", "rows"]
 
 FORMAT = 1
 """The newest form of our own part of a cassette that is read, and the one that is written."""
@@ -52,31 +52,34 @@ def rows(path: Path) -> tuple[Provenance, list[Row]]:
     if "fakescope" in document and "version" not in document:  # we write it last
         raise CassetteError(f"{place}: cut off: a cassette ends with its version")
     found = [_row(item, n, path) for n, item in enumerate(document["interactions"], 1)]
-    refuse_duplicates(((row.exchange, row.line) for row in found), place)
+    if (twice := duplicates([row.exchange for row in found])) is not None:
+        first, second = twice
+        what = f"interaction {second + 1} is the same as interaction {first + 1}"
+        raise CassetteError(f"{place}:{found[second].line}: {what}; remove one of them")
     return provenance, found
 
 
 def _provenance(document: Table, place: str) -> Provenance:
-    said = document.get("fakescope")
-    if said is None:
+    table = document.get("fakescope")
+    if table is None:
         return Provenance("unknown", "")
-    if not isinstance(said, Table):
+    if not isinstance(table, Table):
         raise CassetteError(f"{place}: fakescope must be a mapping with format and basis")
-    at = f"{place}:{said.line}"
-    number = said.get("format")
+    at = f"{place}:{table.line}"
+    number = table.get("format")
     if not isinstance(number, int) or number < 1:
         raise CassetteError(f"{at}: fakescope.format must be a number from 1; this fakescope writes {FORMAT}")
     if number > FORMAT:
         raise CassetteError(f"{at}: format {number} is newer than this fakescope, which reads {FORMAT}; upgrade it")
-    if said.get("basis") not in BASES:
-        raise CassetteError(f"{at}: fakescope.basis is {said.get('basis')!r:.40}; allowed: {', '.join(BASES)}")
-    versions = said.get("versions")
+    if table.get("basis") not in BASES:
+        raise CassetteError(f"{at}: fakescope.basis is {table.get('basis')!r:.40}; allowed: {', '.join(BASES)}")
+    versions = table.get("versions")
     if versions is not None and not isinstance(versions, Table):
         raise CassetteError(f"{at}: fakescope.versions must be a mapping")
     return Provenance(
-        said["basis"],
-        str(said.get("recorded") or ""),
-        str(said.get("client") or ""),
+        table["basis"],
+        str(table.get("recorded") or ""),
+        str(table.get("client") or ""),
         {name: str(version) for name, version in (versions or {}).items()},
     )
 
@@ -94,25 +97,25 @@ def _row(item: Any, n: int, path: Path) -> Row:
     return Row(Exchange(request, response, at_ms or 0), item.line, at_ms is not None)
 
 
-def _request(said: Table, at: str) -> Request:
-    method, url = said.get("method"), said.get("uri")
+def _request(table: Table, at: str) -> Request:
+    method, url = table.get("method"), table.get("uri")
     if not isinstance(method, str) or not re.fullmatch(r"[A-Za-z]{1,20}", method):
         raise CassetteError(f"{at}: request.method must be a word such as GET")
     if not isinstance(url, str) or not is_address(url):
         raise CassetteError(f"{at}: request.uri must be an address that begins with http:// or https://")
-    headers = _headers(said.get("headers"), f"{at}: request")
-    return Request(method.upper(), url, *_decoded(headers, _body(said.get("body"), f"{at}: request"), at))
+    headers = _headers(table.get("headers"), f"{at}: request")
+    return Request(method.upper(), url, *_decoded(headers, _body(table.get("body"), f"{at}: request"), at))
 
 
-def _response(said: Table, at: str) -> Response:
-    status = said.get("status")
-    code = said.get("status_code", status.get("code") if isinstance(status, Table) else status)
+def _response(table: Table, at: str) -> Response:
+    status = table.get("status")
+    code = table.get("status_code", status.get("code") if isinstance(status, Table) else status)
     if isinstance(code, str) and re.fullmatch(r"[0-9]{3}", code, re.ASCII):
         code = int(code)
     if not isinstance(code, int) or not 100 <= code <= 599:
         raise CassetteError(f"{at}: response.status.code must be a number from 100 to 599")
-    headers = _headers(said.get("headers"), f"{at}: response")
-    body = said.get("body", said.get("content"))  # `content` and `status_code`: VCR.py before 6, from httpx
+    headers = _headers(table.get("headers"), f"{at}: response")
+    body = table.get("body", table.get("content"))  # `content` and `status_code`: VCR.py before 6, from httpx
     return Response(code, *_decoded(headers, _body(body, f"{at}: response"), at))
 
 
@@ -126,13 +129,13 @@ def is_address(url: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname) and not re.search(r"[\x00-\x20\x7f]", url)
 
 
-def _headers(said: Any, at: str) -> Headers:
-    if said is None:
+def _headers(given: Any, at: str) -> Headers:
+    if given is None:
         return ()
-    if not isinstance(said, Table):
+    if not isinstance(given, Table):
         raise CassetteError(f"{at}.headers must be a mapping from names to lists of texts")
     headers = []
-    for name, values in said.items():
+    for name, values in given.items():
         if not re.fullmatch(r"[\w!#$%&'*+.^`|~-]{1,200}", name, re.ASCII):
             raise CassetteError(f"{at}.headers: {name[:40]!r} is no name of a header")
         for value in values if isinstance(values, list) else [values]:
@@ -144,26 +147,26 @@ def _headers(said: Any, at: str) -> Headers:
     return tuple(headers)
 
 
-def _body(said: Any, at: str) -> bytes:
-    if isinstance(said, Table):
-        encoded = said.get("base64_string")
+def _body(given: Any, at: str) -> bytes:
+    if isinstance(given, Table):
+        encoded = given.get("base64_string")
         if isinstance(encoded, str):  # as other VCRs write what is not text
             try:
                 return binascii.a2b_base64(encoded.encode("ascii"), strict_mode=False)
             except (binascii.Error, UnicodeEncodeError):
                 raise CassetteError(f"{at}.body.base64_string is not base64") from None
-        said = said.get("string")
-    if isinstance(said, list) and all(isinstance(part, str | bytes) for part in said):
-        said = b"".join(part.encode() if isinstance(part, str) else part for part in said)
-    if said is None:
+        given = given.get("string")
+    if isinstance(given, list) and all(isinstance(part, str | bytes) for part in given):
+        given = b"".join(part.encode() if isinstance(part, str) else part for part in given)
+    if given is None:
         return b""
-    if isinstance(said, int):
-        said = str(said)
-    if isinstance(said, str):
-        return said.encode()
-    if not isinstance(said, bytes):
+    if isinstance(given, int):
+        given = str(given)
+    if isinstance(given, str):
+        return given.encode()
+    if not isinstance(given, bytes):
         raise CassetteError(f"{at}.body must be text or !!binary")
-    return said
+    return given
 
 
 def _decoded(headers: Headers, body: bytes, at: str) -> tuple[Headers, bytes]:
@@ -189,10 +192,10 @@ def _decoded(headers: Headers, body: bytes, at: str) -> tuple[Headers, bytes]:
     raise CassetteError(f"{at}: its body is not {encodings[0]}, though content-encoding says so")
 
 
-def _with_media(response: Response, said: Any, path: Path, at: str) -> Response:
+def _with_media(response: Response, table: Any, path: Path, at: str) -> Response:
     """The answer with its file back: read from beside the cassette, or a stand-in."""
     kind, size, digest = (
-        (said.get(key) for key in ("type", "bytes", "sha256")) if isinstance(said, Table) else [None] * 3
+        (table.get(key) for key in ("type", "bytes", "sha256")) if isinstance(table, Table) else [None] * 3
     )
     if not (
         isinstance(kind, str)
@@ -203,12 +206,12 @@ def _with_media(response: Response, said: Any, path: Path, at: str) -> Response:
         and re.fullmatch(r"[0-9a-f]{64}", str(digest))
     ):
         raise CassetteError(f"{at}: media must have type, bytes and sha256 (64 hexadecimal digits)")
-    media = Media(kind, size, str(digest), dropped=bool(said.get("dropped")))
-    if said.get("file") is None:
+    media = Media(kind, size, str(digest), dropped=bool(table.get("dropped")))
+    if table.get("file") is None:
         body = b"" if media.dropped else stand_in(kind)
         return Response(response.status, (*response.headers, (STAND_IN, note(media))), body)
     expected = f"{path.stem}.media/{media.sha256}.{extension(kind)}"
-    if said["file"] != expected:
+    if table["file"] != expected:
         raise CassetteError(f"{at}: media.file must be {expected}, nothing else is read")
     file = path.parent / expected
     if leads_out(file, path.parent):
@@ -219,14 +222,14 @@ def _with_media(response: Response, said: Any, path: Path, at: str) -> Response:
     return response._replace(body=content)
 
 
-def refuse_duplicates(found: Iterable[tuple[Exchange, int]], place: str) -> None:
-    """The same answer twice, with the request id that the vendor gives once only: files that were merged by hand."""
+def duplicates(exchanges: Iterable[Exchange]) -> tuple[int, int] | None:
+    """The places, from 0, of the same answer twice, with the request id that the vendor gives once only: so look files
+    that were merged by hand. None if there is no such pair.
+    """
     seen: dict[Any, int] = {}
-    for n, ((request, response, at_ms), line) in enumerate(found, 1):
-        if b'"request_id"' not in response.body:
-            continue
-        key = (request.method, request.url, request.body, response.status, response.body, at_ms)
-        if key in seen:
-            at = f"{place}:{line}" if line else place
-            raise CassetteError(f"{at}: interaction {n} is the same as interaction {seen[key]}; remove one of them")
-        seen[key] = n
+    for n, (request, response, at_ms) in enumerate(exchanges):
+        if b'"request_id"' in response.body:
+            key = (request.method, request.url, request.body, response.status, response.body, at_ms)
+            if (first := seen.setdefault(key, n)) != n:
+                return first, n
+    return None

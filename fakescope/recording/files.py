@@ -16,7 +16,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -25,13 +26,23 @@ from typing import Any, get_args
 
 from fakescope.errors import CassetteError
 from fakescope.recording import secrets
-from fakescope.recording.document import BASES, FORMAT, Row, is_address, refuse_duplicates, rows
+from fakescope.recording.document import BASES, FORMAT, Row, duplicates, is_address, rows
 from fakescope.recording.exchange import Cassette, Exchange, Headers, Provenance
 from fakescope.recording.media import STAND_IN, Policy, extension, media_of
 from fakescope.recording.reading import leads_out, need_yaml
 from fakescope.recording.redaction import redact, redact_text
 
-__all__ = ["CassetteError", "load", "load_folder", "save"]
+__all__ = ["CassetteError", "RefusedError", "load", "load_folder", "save"]
+
+
+class RefusedError(CassetteError):
+    """A recording must not be written as it is. `exchanges` are those at fault, from 0 in the order of their times;
+    none, if it is not an exchange.
+    """
+
+    def __init__(self, message: str, *exchanges: int) -> None:
+        super().__init__(message)
+        self.exchanges = frozenset(exchanges)
 
 
 # -- reading
@@ -84,11 +95,11 @@ def _timed(found: list[Row]) -> Iterable[Exchange]:
 
 def _stamp(headers: Headers) -> int | None:
     """When an answer was given, in milliseconds: by the vendor's gateway, or by its `Date`."""
-    said = {name.lower(): value for name, value in headers}
-    if re.fullmatch(r"[0-9]{12,14}", said.get("req-arrive-time", ""), re.ASCII):
-        return int(said["req-arrive-time"])
+    given = {name.lower(): value for name, value in headers}
+    if re.fullmatch(r"[0-9]{12,14}", given.get("req-arrive-time", ""), re.ASCII):
+        return int(given["req-arrive-time"])
     try:
-        return int(parsedate_to_datetime(said["date"]).timestamp() * 1000)
+        return int(parsedate_to_datetime(given["date"]).timestamp() * 1000)
     except (KeyError, ValueError, TypeError, IndexError, OverflowError):
         return None
 
@@ -100,59 +111,65 @@ def save(cassette: Cassette, path: Path | str, *, media: Policy = "describe") ->
     """Redact the recording, look through every byte that is to be written, and write the file at once or not at all.
 
     `media` says what becomes of result files: kept beside the cassette by their hash, described and replaced by a
-    stand-in, or dropped. Raises CassetteError if something still looks like a secret, or cannot be written.
+    stand-in, or dropped. Raises RefusedError if something still looks like a secret or cannot be read again, and
+    CassetteError if the file cannot be written.
     """
     path = Path(path)
     if media not in get_args(Policy):
         raise CassetteError(f"media is {media!r}; allowed: {', '.join(get_args(Policy))}")
-    _refuse_unwritable(cassette, path)
     ordered = sorted(cassette.exchanges, key=lambda exchange: exchange.at_ms)
+    _refuse_unreadable(cassette.provenance, ordered, path)
     redacted = redact(ordered, f"{path.absolute().parent.name}/{path.stem}")
-    refuse_duplicates(((exchange, 0) for exchange in redacted), str(path))
+    if (twice := duplicates(redacted)) is not None:
+        first, second = twice
+        what = f"interaction {second + 1} is the same as interaction {first + 1}"
+        raise RefusedError(f"{path}: not saved: {what}", second)
     files: dict[str, bytes] = {}
-    document = {
-        "fakescope": _said(cassette.provenance),
-        "interactions": [_interaction(exchange, path, media, files) for exchange in redacted],
-        "version": 1,
-    }
-    content = _yaml(document)
-    _refuse_secrets(path, content, files)
+    interactions = [_interaction(exchange, path, media, files) for exchange in redacted]
+    content = _yaml({"fakescope": _provenance_table(cassette.provenance), "interactions": interactions, "version": 1})
+    _refuse_secrets(path, content, interactions, files)
     folder = path.parent / f"{path.stem}.media"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for name, body in files.items():
             folder.mkdir(exist_ok=True)
-            _write(path.parent / name, body)
+            there = path.parent / name
+            if there.is_symlink() or not there.is_file() or there.read_bytes() != body:
+                _write(there, body)
         _write(path, content)
         _remove_stale(folder, {Path(name).name for name in files})
     except OSError as error:
         raise CassetteError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
-def _refuse_unwritable(cassette: Cassette, path: Path) -> None:
-    if cassette.provenance.basis not in BASES:
-        raise CassetteError(f"{path}: basis is {cassette.provenance.basis!r:.40}; allowed: {', '.join(BASES)}")
-    for n, (request, response, at_ms) in enumerate(cassette.exchanges, 1):
+def _refuse_unreadable(provenance: Provenance, exchanges: Sequence[Exchange], path: Path) -> None:
+    """What could be written and not be read again."""
+    if provenance.basis not in BASES:
+        raise RefusedError(f"{path}: basis is {provenance.basis!r:.40}; allowed: {', '.join(BASES)}")
+    for n, (request, response, at_ms) in enumerate(exchanges):
         if not re.fullmatch(r"[A-Za-z]{1,20}", request.method, re.ASCII):
-            raise CassetteError(f"{path}: exchange {n} has a method that is no word")
-        if not is_address(request.url):
-            raise CassetteError(f"{path}: exchange {n} has an address that does not begin with http:// or https://")
-        if not 100 <= response.status <= 599 or not 0 <= at_ms < 10**12:
-            raise CassetteError(f"{path}: exchange {n} has a status outside 100 to 599, or a time before it began")
+            why = "a method that is no word"
+        elif not is_address(request.url):
+            why = "an address that does not begin with http:// or https://"
+        elif not 100 <= response.status <= 599 or not 0 <= at_ms < 10**12:
+            why = "a status outside 100 to 599, or a time before it began"
+        else:
+            continue
+        raise RefusedError(f"{path}: exchange {n + 1} has {why}", n)
 
 
-def _said(provenance: Provenance) -> dict[str, Any]:
-    said: dict[str, Any] = {"format": FORMAT, "basis": provenance.basis, "recorded": redact_text(provenance.recorded)}
+def _provenance_table(provenance: Provenance) -> dict[str, Any]:
+    table: dict[str, Any] = {"format": FORMAT, "basis": provenance.basis, "recorded": redact_text(provenance.recorded)}
     if provenance.client:
-        said["client"] = redact_text(provenance.client)
+        table["client"] = redact_text(provenance.client)
     if provenance.versions:
-        said["versions"] = {redact_text(name): redact_text(version) for name, version in provenance.versions.items()}
-    return said
+        table["versions"] = {redact_text(name): redact_text(version) for name, version in provenance.versions.items()}
+    return table
 
 
 def _interaction(exchange: Exchange, path: Path, policy: Policy, files: dict[str, bytes]) -> dict[str, Any]:
     request, response, at_ms = exchange
-    said: dict[str, Any] = {"at_ms": at_ms}
+    table: dict[str, Any] = {"at_ms": at_ms}
     found = media_of(response)
     body = response.body
     if found is not None:
@@ -162,21 +179,21 @@ def _interaction(exchange: Exchange, path: Path, policy: Policy, files: dict[str
             files[about["file"]] = found.content
         elif policy == "drop" or found.dropped:
             about["dropped"] = 1
-        said["media"] = about
+        table["media"] = about
         body = f"fakescope: {found.size} bytes of {found.kind} that are not in this file".encode()
     headers = [(name, value) for name, value in response.headers if name.lower() != STAND_IN.lower()]
-    said["request"] = {
+    table["request"] = {
         "method": request.method,
         "uri": request.url,
         "headers": _grouped(request.headers),
         "body": request.body.decode() or None,
     }
-    said["response"] = {
+    table["response"] = {
         "status": {"code": response.status, "message": _phrase(response.status)},
         "headers": _grouped(headers),
         "body": {"string": body.decode()},
     }
-    return said
+    return table
 
 
 def _grouped(headers: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
@@ -194,14 +211,57 @@ def _phrase(status: int) -> str:
         return ""
 
 
+_NOT_SHOWN = re.compile("[^\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010fffe]")
+
+
+def _is_indented_json(text: str) -> bool:
+    """Whether a text is of the kind of `json_bodies.pretty`, in which YAML sees nothing but lines."""
+    around = text[:1] + text[-1:]
+    return (
+        around in ("{}", "[]")
+        and "\n" in text
+        and " \n" not in text
+        and "\n\n" not in text
+        and not _NOT_SHOWN.search(text)
+    )
+
+
 def _yaml(document: dict[str, Any]) -> bytes:
     yaml = need_yaml()
 
     class Dumper(yaml.SafeDumper):  # type: ignore[misc, name-defined]
-        """Not the one in C: that cannot show an emoji, and would write the whole body in escapes for one."""
+        """Not the one in C: that cannot show an emoji, and would write the whole body in escapes for one.
+
+        This one looks at every letter twice, for seconds if there are millions. An indented body needs no such look;
+        the bytes are the same.
+        """
 
         def ignore_aliases(self, _data: Any) -> bool:
             return True
+
+        def analyze_scalar(self, scalar: str) -> Any:
+            if not _is_indented_json(scalar):
+                return super().analyze_scalar(scalar)
+            return yaml.emitter.ScalarAnalysis(
+                scalar,
+                empty=False,
+                multiline=True,
+                allow_flow_plain=False,
+                allow_block_plain=False,
+                allow_single_quoted=False,
+                allow_double_quoted=True,
+                allow_block=True,
+            )
+
+        def write_literal(self, text: str) -> None:
+            if not _is_indented_json(text):
+                super().write_literal(text)
+                return
+            self.write_indicator("|-", True)
+            self.write_line_break()
+            indent = " " * self.indent
+            self.stream.write(indent + text.replace("\n", "\n" + indent))
+            self.write_line_break()
 
     def text(dumper: Any, value: str) -> Any:
         style = "|" if "\n" in value else None
@@ -212,19 +272,22 @@ def _yaml(document: dict[str, Any]) -> bytes:
     return dumped.encode()
 
 
-def _refuse_secrets(path: Path, content: bytes, files: dict[str, bytes]) -> None:
+def _refuse_secrets(path: Path, content: bytes, interactions: Sequence[Any], files: dict[str, bytes]) -> None:
     for finding in secrets.find_in_name(path.name):
-        raise CassetteError(f"{path.parent}: not saved: {finding.what}. {finding.fix}")
-    for finding in secrets.find(content):
-        n = len(re.findall(rb"^- at_ms:", b"\n".join(content.split(b"\n")[: finding.line]), re.MULTILINE))
-        where = f"interaction {n}" if n else "its provenance"
-        raise CassetteError(
-            f"{path}: not saved: {where} still has what looks like {finding.what} ({finding.kind}) after redaction; "
-            "take it out of what you record"
+        raise RefusedError(f"{path.parent}: not saved: {finding.what}. {finding.fix}")
+    if found := secrets.find(content):
+        starts = [n for n, line in enumerate(content.split(b"\n"), 1) if line.startswith(b"- at_ms:")]
+        places = [bisect_right(starts, finding.line) for finding in found]
+        where = f"interaction {places[0]}" if places[0] else "its provenance"
+        raise RefusedError(
+            f"{path}: not saved: {where} still has what looks like {found[0].what} ({found[0].kind}) after redaction; "
+            "take it out of what you record",
+            *(place - 1 for place in places if place),
         )
-    for body in files.values():
+    for name, body in files.items():
         for finding in secrets.find_in_media(body):
-            raise CassetteError(f"{path}: not saved: it looks like there is {finding.what}. {finding.fix}")
+            owners = [n for n, each in enumerate(interactions) if each.get("media", {}).get("file") == name]
+            raise RefusedError(f"{path}: not saved: it looks like there is {finding.what}. {finding.fix}", *owners)
 
 
 def _write(path: Path, content: bytes) -> None:

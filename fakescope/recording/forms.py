@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-__all__ = ["rewrite_form"]
+__all__ = ["make_form", "rewrite_form"]
 
 _BOUNDARY = "fakescope"
 _MOST_FIELDS = 200
@@ -27,14 +27,21 @@ def rewrite_form(
     fields = []
     for part in parts[1:-1]:
         head, gap, content = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
-        said = head.decode("utf-8", "replace")
-        name = re.search(r'\bname="([A-Za-z0-9_.-]{1,64})"', said)
+        disposition = head.decode("utf-8", "replace")
+        name = re.search(r'\bname="([A-Za-z0-9_.-]{1,64})"', disposition)
         if not gap or name is None:
             return None
-        file_name = re.search(r'filename="([^"\r\n]*)"', said)
+        file_name = re.search(r'filename="([^"\r\n]*)"', disposition)
         shown, text = rewrite(name[1], file_name[1] if file_name else None, content)
-        as_file = f'; filename="{shown}"' if file_name else ""
-        head_line = f'Content-Disposition: form-data; name="{name[1]}"{as_file}'
-        fields.append(f"--{_BOUNDARY}\r\n{head_line}\r\n\r\n{text}\r\n")
-    whole = "".join(fields) + f"--{_BOUNDARY}--\r\n"
-    return f"multipart/form-data; boundary={_BOUNDARY}", whole.encode()
+        fields.append((name[1], shown if file_name else None, text.encode()))
+    return make_form(fields)
+
+
+def make_form(fields: Iterable[tuple[str, str | None, bytes]]) -> tuple[str, bytes]:
+    """Content type and body of a form with these fields: name, file name if it is a file, content."""
+    parts = []
+    for name, file_name, content in fields:
+        as_file = "" if file_name is None else f'; filename="{file_name}"'
+        head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"{as_file}\r\n\r\n'
+        parts.append(head.encode() + content + b"\r\n")
+    return f"multipart/form-data; boundary={_BOUNDARY}", b"".join(parts) + f"--{_BOUNDARY}--\r\n".encode()

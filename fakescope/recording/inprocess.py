@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, NamedTuple
 
-import orjson
+from fakescope.recording.json_bodies import json_or_none
 
-__all__ = ["Answer", "App", "call", "parsed"]
+__all__ = ["Answer", "App", "call"]
 
 App = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
 
@@ -18,14 +18,6 @@ class Answer(NamedTuple):
     status: int
     headers: dict[str, str]
     body: Any
-
-
-def parsed(raw: bytes) -> Any:
-    """JSON, or None for what is none."""
-    try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        return None
 
 
 async def call(
@@ -61,4 +53,4 @@ async def call(
             parts.append(message.get("body", b""))
 
     await app(scope, receive, send)
-    return Answer(status, answered, parsed(b"".join(parts)))
+    return Answer(status, answered, json_or_none(b"".join(parts)))

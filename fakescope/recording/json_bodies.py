@@ -1,4 +1,4 @@
-"""Bodies that are JSON: read strictly, so that what is written again is the same, and laid out for people."""
+"""Bodies that are JSON: read for what they say, or strictly, to be written again as they are, laid out for people."""
 
 from __future__ import annotations
 
@@ -7,10 +7,32 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["NOT_JSON", "compact", "events", "named_values", "parse", "pretty"]
+import orjson
+
+__all__ = ["NOT_JSON", "compact", "events", "json_or_none", "named_values", "object_of", "output_of", "parse", "pretty"]
 
 NOT_JSON: Any = object()
 """What `parse` gives for anything that is not JSON."""
+
+
+def json_or_none(body: bytes) -> Any:
+    """What a body says in JSON; None if it says nothing in it."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def object_of(body: bytes) -> dict[str, Any]:
+    """The object that a body is; an empty one for anything else."""
+    value = json_or_none(body)
+    return value if isinstance(value, dict) else {}
+
+
+def output_of(body: bytes) -> dict[str, Any]:
+    """What the vendor's answer has under `output`; an empty object where there is none."""
+    output = object_of(body).get("output")
+    return output if isinstance(output, dict) else {}
 
 
 def parse(body: bytes) -> Any:

@@ -11,7 +11,7 @@ from fakescope.errors import CassetteError
 from fakescope.recording.matching import Meaning, differences
 from fakescope.recording.timelines import Library, Recording
 
-__all__ = ["NotRecordedError", "no_part", "no_recording", "no_task", "told"]
+__all__ = ["NotRecordedError", "in_words", "no_part", "no_recording", "no_task"]
 
 _MOST_COMPARED = 2_000
 _MOST_READ = 10  # of those that differ in as few fields, texts are compared, too
@@ -41,7 +41,7 @@ def no_recording(library: Library, sent: Meaning) -> NotRecordedError:
         lines.append(f"{', '.join(library.names[:5]) or 'The folder'}: no {what} is recorded at all.")
     else:
         recording, found = nearest
-        lines.append(f"The nearest is exchange {recording.place + 1} of {library.names[recording.tape]}:")
+        lines.append(f"The nearest is exchange {recording.place + 1} of {library.names[recording.cassette]}:")
         lines += [f"  {name}: {_compared(was, now)}" for name, was, now in found[:_MOST_SHOWN]]
         if len(found) > _MOST_SHOWN:
             lines.append(f"  and {len(found) - _MOST_SHOWN} fields more")
@@ -63,11 +63,11 @@ def no_task(library: Library, task_id: str, given: Sequence[str]) -> NotRecorded
 
 def no_part(library: Library, recording: Recording, what: str) -> NotRecordedError:
     """The task is recorded, but not that it was canceled, or not that it was polled."""
-    where = f"exchange {recording.place + 1} of {library.names[recording.tape]}"
+    where = f"exchange {recording.place + 1} of {library.names[recording.cassette]}"
     return NotRecordedError([f"The recording of this task ({where}) has no {what}.", _ADVICE])
 
 
-def told(meaning: Meaning) -> str:
+def in_words(meaning: Meaning) -> str:
     """A request in a few words."""
     model = meaning.subject.get("model") if isinstance(meaning.subject, dict) else None
     given = meaning.subject.get("input") if isinstance(meaning.subject, dict) else None

@@ -21,9 +21,9 @@ from fakescope.clock import Instant
 from fakescope.ids import IdSource, request_id_of
 from fakescope.recording.exchange import Cassette, Request, Response
 from fakescope.recording.matching import Meaning, agree, meaning_of
-from fakescope.recording.misses import NotRecordedError, no_part, no_recording, no_task, told
+from fakescope.recording.misses import NotRecordedError, in_words, no_part, no_recording, no_task
 from fakescope.recording.redaction import as_recorded
-from fakescope.recording.timelines import TERMINAL, Recording, Said, Timeline, library_of
+from fakescope.recording.timelines import TERMINAL, RecordedAnswer, Recording, Timeline, library_of
 
 __all__ = ["FILES", "By", "Player", "Unused"]
 
@@ -54,14 +54,14 @@ class Unused(NamedTuple):
 class _Task:
     """A task of this replay: a timeline, since when it runs, and what was told of it already."""
 
-    __slots__ = ("began", "canceled", "cancels", "line", "polls", "recording", "shown", "since", "task_id", "told")
+    __slots__ = ("began", "canceled", "cancels", "line", "moments", "polls", "recording", "shown", "since", "task_id")
 
     def __init__(self, recording: Recording, line: Timeline, task_id: str, began: Instant) -> None:
         self.recording, self.line, self.task_id = recording, line, task_id
         self.began = self.since = began
         self.canceled = False
-        self.cancels = self.polls = self.told = 0
-        self.shown: tuple[Said, str | None, Response] | None = None
+        self.cancels = self.polls = self.moments = 0
+        self.shown: tuple[RecordedAnswer, str | None, Response] | None = None
 
 
 class _World:
@@ -98,8 +98,8 @@ class Player:
         With `origin` (scheme and host of a server), links in answers lead there; without, they are the recorded ones.
         Raises NotRecordedError.
         """
-        tape, url = self._recorded_url(request.url)
-        if tape is not None:
+        cassette, url = self._recorded_url(request.url)
+        if cassette is not None:
             request = request._replace(url=url)
         meaning = meaning_of(request, restored=self._restorer(request.body))
         if meaning.kind == "poll":
@@ -111,32 +111,32 @@ class Player:
             if meaning.kind == "ask" and self._fresh:
                 request = request._replace(url=_ID.sub(self._old_id, url))
                 meaning = meaning_of(request, restored=self._restorer(request.body))
-            recording = self._next(here, self._known(meaning, request), tape)
+            recording = self._next(here, self._known(meaning, request), cassette)
         except NotRecordedError:
             self.misses += 1
             raise
         if recording.timeline is not None:
             return self._submit(here, recording, recording.timeline, now, origin)
-        names = [(was, now_is) for (of, was), now_is in here.renamed.items() if of == recording.tape]
-        return self._as_here(recording.said, recording, origin, names)
+        names = [(was, now_is) for (of, was), now_is in here.renamed.items() if of == recording.cassette]
+        return self._as_here(recording.answer, recording, origin, names)
 
     def poll(self, task_id: str, now: Instant, *, world: str = "", origin: str | None = None) -> Response:
         """How a task of this replay stands at that instant. Otherwise as `answer`."""
         try:
             task = self._task(self._world(world), task_id, now)
-            said, is_last = self._standing(task, now)
+            answer, is_last = self._standing(task, now)
         except NotRecordedError:
             self.misses += 1
             raise
-        if now - task.began >= self._life_ms and said.status != "UNKNOWN":
+        if now - task.began >= self._life_ms and answer.status != "UNKNOWN":
             return _forgotten(task.task_id)
-        ends_here = is_last and said.status not in TERMINAL and not said.is_trouble
-        if (shown := task.shown) is not None and shown[0] is said and shown[1] == origin and not ends_here:
+        ends_here = is_last and answer.status not in TERMINAL and not answer.is_trouble
+        if (shown := task.shown) is not None and shown[0] is answer and shown[1] == origin and not ends_here:
             return shown[2]
-        response = self._as_here(said, task.recording, origin, ((task.line.task_id, task.task_id),))
+        response = self._as_here(answer, task.recording, origin, ((task.line.task_id, task.task_id),))
         if ends_here:
             return response._replace(headers=(*response.headers, _ENDS_HERE))
-        task.shown = said, origin, response
+        task.shown = answer, origin, response
         return response
 
     # -- reports
@@ -144,9 +144,11 @@ class Player:
     def unused(self) -> tuple[Unused, ...]:
         """Recordings that nobody has asked for since this player was made, in the order of the files."""
         found = sorted(
-            (r.tape, r.place, told(r.meaning)) for r in self._library.recordings if (r.tape, r.place) not in self._used
+            (r.cassette, r.place, in_words(r.meaning))
+            for r in self._library.recordings
+            if (r.cassette, r.place) not in self._used
         )
-        return tuple(Unused(self._library.names[tape], place + 1, what) for tape, place, what in found)
+        return tuple(Unused(self._library.names[cassette], place + 1, what) for cassette, place, what in found)
 
     @property
     def recorded(self) -> int:
@@ -175,20 +177,20 @@ class Player:
             self._redacted[meaning.key, meaning.contents] = known
         return known
 
-    def _next(self, here: _World, meaning: Meaning, tape: int | None) -> Recording:
+    def _next(self, here: _World, meaning: Meaning, cassette: int | None) -> Recording:
         """The first recording of this request that had no turn yet; afterwards the last one, again and again."""
         found: Sequence[Recording] = self._library.by_key.get(meaning.key, ())
         if meaning.contents:
             found = [recording for recording in found if agree(recording.meaning, meaning)]
-        if tape is not None:
-            found = [recording for recording in found if recording.tape == tape]
+        if cassette is not None:
+            found = [recording for recording in found if recording.cassette == cassette]
         if not found:
             raise no_recording(self._library, meaning)
         recording = found[-1]
-        if (recording.tape, recording.place) not in here.given:  # turns are taken in order: the last one comes last
-            recording = next(r for r in found if (r.tape, r.place) not in here.given)
-            here.given.add((recording.tape, recording.place))
-            self._used.add((recording.tape, recording.place))
+        if (recording.cassette, recording.place) not in here.given:  # turns are taken in order: the last one comes last
+            recording = next(r for r in found if (r.cassette, r.place) not in here.given)
+            here.given.add((recording.cassette, recording.place))
+            self._used.add((recording.cassette, recording.place))
         return recording
 
     def _task(self, here: _World, task_id: str, now: Instant) -> _Task:
@@ -199,7 +201,7 @@ class Player:
         for recording in self._library.by_task.get(task_id, ()):
             if recording.timeline is not None:
                 if recording.timeline.submitted is None:
-                    self._used.add((recording.tape, recording.place))
+                    self._used.add((recording.cassette, recording.place))
                 return here.tasks.setdefault(task_id, _Task(recording, recording.timeline, task_id, now))
         raise no_task(self._library, task_id, list(here.tasks))
 
@@ -209,13 +211,13 @@ class Player:
             task_id = here.ids.task_id()
         if task_id != line.task_id:
             self._fresh[task_id] = line.task_id
-            here.renamed.setdefault((recording.tape, line.task_id), task_id)
+            here.renamed.setdefault((recording.cassette, line.task_id), task_id)
         here.tasks[task_id] = _Task(recording, line, task_id, now)
-        return self._as_here(recording.said, recording, origin, ((line.task_id, task_id),))
+        return self._as_here(recording.answer, recording, origin, ((line.task_id, task_id),))
 
     # -- how a task stands
 
-    def _standing(self, task: _Task, now: Instant) -> tuple[Said, bool]:
+    def _standing(self, task: _Task, now: Instant) -> tuple[RecordedAnswer, bool]:
         """What is told of the task now, and whether that is the last that was recorded of it."""
         line = task.line
         steps = line.after if task.canceled else line.before
@@ -224,22 +226,22 @@ class Player:
         else:
             elapsed_ms = inf if self._speed == inf else (now - task.since) * self._speed
             reached = bisect_right(steps, elapsed_ms, key=_at_ms)
-        if reached > task.told and steps[reached - 1].is_trouble:  # told once: it was a moment, not a state
-            task.told = reached
+        if reached > task.moments and steps[reached - 1].is_trouble:  # told once: it was a moment, not a state
+            task.moments = reached
             return steps[reached - 1], False
-        stands = next((said for said in reversed(steps[:reached]) if not said.is_trouble), None)
+        stands = next((answer for answer in reversed(steps[:reached]) if not answer.is_trouble), None)
         if stands is None:
             stands = self._before(task, steps)
         return stands, reached == len(steps)
 
-    def _before(self, task: _Task, steps: Sequence[Said]) -> Said:
+    def _before(self, task: _Task, steps: Sequence[RecordedAnswer]) -> RecordedAnswer:
         """How a task stands before the first poll that was recorded of it."""
         line = task.line
         if not task.canceled and line.submitted is not None:
             return line.submitted  # it said how the task stood, in the words of a poll
-        known = [said for said in steps if not said.is_trouble]
+        known = [answer for answer in steps if not answer.is_trouble]
         if task.canceled:  # what changed it was the cancellation, and that has happened
-            known += [said for said in reversed(line.before) if not said.is_trouble]
+            known += [answer for answer in reversed(line.before) if not answer.is_trouble]
         if line.submitted is not None:
             known.append(line.submitted)
         if not known and not steps:
@@ -253,14 +255,14 @@ class Player:
         turn = min(task.cancels, len(cancels) - 1)
         task.cancels += 1
         if turn == task.line.accepted and not task.canceled:
-            task.canceled, task.since, task.polls, task.told = True, now, 0, 0
+            task.canceled, task.since, task.polls, task.moments = True, now, 0, 0
         return self._as_here(cancels[turn], task.recording, origin, ((task.line.task_id, task.task_id),))
 
     # -- what is recorded, in the terms of this replay, and back
 
-    def _as_here(self, said: Said, recording: Recording, origin: str | None, names: _Names) -> Response:
+    def _as_here(self, answer: RecordedAnswer, recording: Recording, origin: str | None, names: _Names) -> Response:
         """The answer with the ids and the links of this replay, marked as what it is."""
-        body, links = said.body, said.links
+        body, links = answer.body, answer.links
         for was, now_is in names:
             if was == now_is:
                 continue
@@ -273,11 +275,11 @@ class Player:
             for link in links:
                 parts = urlsplit(link)
                 query = f"?{parts.query}" if parts.query else ""
-                here = f"{origin}{FILES}{recording.tape}{parts.path or '/'}{query}"
+                here = f"{origin}{FILES}{recording.cassette}{parts.path or '/'}{query}"
                 body = body.replace(b'"%b"' % link.encode(), orjson.dumps(here))
-        basis, name = self._marks[recording.tape]
+        basis, name = self._marks[recording.cassette]
         marks = ("x-fakescope-basis", basis), ("x-fakescope-recording", f"{name}#{recording.place + 1}")
-        return Response(said.code, (*said.headers, *marks), body)
+        return Response(answer.code, (*answer.headers, *marks), body)
 
     def _recorded_url(self, url: str) -> tuple[int | None, str]:
         """The address as it was recorded, and the cassette if it is one of the links that lead here."""
@@ -309,8 +311,8 @@ def _task_life_ms() -> int:
     return load().service.task_life_ms
 
 
-def _at_ms(said: Said) -> int:
-    return said.at_ms
+def _at_ms(answer: RecordedAnswer) -> int:
+    return answer.at_ms
 
 
 def _forgotten(task_id: str) -> Response:

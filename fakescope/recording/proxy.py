@@ -11,25 +11,21 @@ import contextlib
 import re
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from decimal import Decimal
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any, Literal, NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO
 from urllib.parse import quote, urlsplit
 
 import httpx
-import orjson
 
 from fakescope.failures import problem_body
-from fakescope.recording.budget import FREE, Budget, Estimate, Prices
+from fakescope.recording.budget import FREE, Charge, NotSentError, Prices, Purse
 from fakescope.recording.exchange import Exchange, Headers, Request, Response
+from fakescope.recording.media import Policy
+from fakescope.recording.recorder import Recorder
 from fakescope.recording.result_links import OWN, ResultLinks
-from fakescope.recording.tape import Tape
 from fakescope.recording.texts import REDACTED
 
-__all__ = ["Media", "Proxy", "make_client"]
-
-Media = Literal["keep", "describe", "drop"]
-"""Whether result files are recorded. With `drop`, links are left as they are and downloads do not come by."""
+__all__ = ["Proxy", "make_client"]
 
 MOST_REQUEST_BYTES = 64 << 20
 MOST_RECORDED_BYTES = 512 << 20  # of one answer; a larger one passes and is not recorded
@@ -80,12 +76,14 @@ class _Asked(NamedTuple):
     request: Request
     sent: httpx.Request
     at_ms: int
-    cny: Decimal
-    is_submission: bool
+    charge: Charge
 
 
 class Proxy:
-    """The ASGI application. `upstream` is scheme and host; `key` is put in the place of whatever key a client sends."""
+    """The ASGI application. `upstream` is scheme and host; `key` is put in the place of whatever key a client sends.
+
+    With the policy `drop`, links to result files are left as they are and downloads do not come by.
+    """
 
     def __init__(
         self,
@@ -93,20 +91,17 @@ class Proxy:
         key: str,
         *,
         client: httpx.AsyncClient,
-        tape: Tape,
+        recorder: Recorder,
         prices: Prices,
-        budget: Budget,
-        allow_unpriced: bool = False,
-        media: Media = "describe",
+        purse: Purse,
+        media: Policy = "describe",
         log: TextIO = sys.stderr,
     ) -> None:
-        self._upstream, self._key, self._http, self._tape = upstream.rstrip("/"), key, client, tape
-        self._prices, self._budget, self._allow_unpriced = prices, budget, allow_unpriced
+        self._upstream, self._key, self._http = upstream.rstrip("/"), key, client
+        self._recorder, self._prices, self._purse = recorder, prices, purse
         self._media, self._log = media, log
         self._host = urlsplit(upstream).hostname or ""
         self._links = ResultLinks(self._host)
-        self._set_aside: dict[str, Decimal] = {}  # task → what its submission may cost
-        self.uncounted = 0
         self._secrets = {key.encode()} if len(key) >= _SHORTEST_KEY else set()
 
     async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
@@ -155,7 +150,7 @@ class Proxy:
         except httpx.HTTPError as error:
             raise self._no_answer(asked, error) from None
         except asyncio.CancelledError:
-            if asked.is_submission:
+            if asked.charge.is_submission:
                 self._say(f"a submission was cut off ({asked.sent.url.path}); it may have been accepted, and not seen")
             raise
 
@@ -170,8 +165,10 @@ class Proxy:
     def _ask(self, scope: _Scope, headers: Headers | list[tuple[str, str]], body: bytes, link: str | None) -> _Asked:
         """The request for the upstream, with the money for it set aside."""
         method: str = scope["method"]
-        told = {name.strip().lower() for key, value in headers if key == "connection" for name in value.split(",")}
-        kept = [(name, value) for name, value in headers if name not in _NOT_SENT_ON and name not in told]
+        hop_by_hop = {
+            name.strip().lower() for key, value in headers if key == "connection" for name in value.split(",")
+        }
+        kept = [(name, value) for name, value in headers if name not in _NOT_SENT_ON and name not in hop_by_hop]
         kept = [(name, value) for name, value in kept if not name.startswith(("x-forwarded-", "x-real-"))]
         query = scope["query_string"].decode("latin-1")
         raw_path = (scope.get("raw_path") or quote(scope["path"]).encode()).decode("latin-1").partition("?")[0]
@@ -184,29 +181,17 @@ class Proxy:
             sent = self._http.build_request(method, url, headers=sent_headers, content=body)
         except (httpx.InvalidURL, ValueError):
             raise _Refusal(400, "BadRequest", f"{scope['path']!r:.100} makes no address that can be asked") from None
-        cny = self._set_money_aside(estimate)
+        try:
+            charge = self._purse.set_aside(estimate)
+        except NotSentError as error:
+            raise _Refusal(402 if error.reason == "OverBudget" else 403, error.reason, str(error)) from None
         request = Request(method, self._clean(url), self._clean_headers(kept), self._clean_bytes(body))
-        return _Asked(request, sent, self._tape.now_ms(), cny, estimate is not FREE)
-
-    def _set_money_aside(self, estimate: Estimate) -> Decimal:
-        cny = estimate.cny
-        if cny is None:
-            if not self._allow_unpriced:
-                detail = f"it could cost anything ({estimate.why}); --allow-unpriced sends it uncounted"
-                raise _Refusal(403, "Unpriced", f"not sent: {detail}")
-            self.uncounted += 1
-            return Decimal(0)
-        if not self._budget.reserve(cny):
-            left = f"{self._budget.left} CNY of {self._budget.limit} are left"
-            raise _Refusal(
-                402, "OverBudget", f"not sent: it may cost {cny} CNY and {left}; start with a larger --budget"
-            )
-        return cny
+        return _Asked(request, sent, self._recorder.now_ms(), charge)
 
     def _no_answer(self, asked: _Asked, error: httpx.HTTPError) -> _Refusal:
         if isinstance(error, _NEVER_SENT):
-            self._budget.give_back(asked.cny)
-        lost = asked.is_submission and not isinstance(error, _NEVER_SENT)
+            self._purse.budget.give_back(asked.charge.cny)
+        lost = asked.charge.is_submission and not isinstance(error, _NEVER_SENT)
         what = "; it may have been accepted all the same, and its price stays counted" if lost else ""
         if isinstance(error, httpx.TimeoutException):
             return _Refusal(504, "UpstreamTimeout", f"{self._host} did not answer in time{what}")
@@ -218,9 +203,9 @@ class Proxy:
         self, scope: _Scope, receive: _Receive, send: _Send, asked: _Asked, response: httpx.Response
     ) -> None:
         """Pass the answer on and record it: JSON whole, because it may have links; anything else as it comes."""
-        told = {name.strip().lower() for name in response.headers.get("connection", "").split(",")}
+        hop_by_hop = {name.strip().lower() for name in response.headers.get("connection", "").split(",")}
         headers = [(name.lower(), value) for name, value in response.headers.multi_items()]
-        headers = [(name, value) for name, value in headers if name not in _NOT_SENT_BACK and name not in told]
+        headers = [(name, value) for name, value in headers if name not in _NOT_SENT_BACK and name not in hop_by_hop]
         # A server refuses to send these, and the client would lose the rest of what it has paid for.
         headers = [(name, value) for name, value in headers if not _CONTROLS.search(value)]
         is_decoded = response.headers.get("content-encoding", "").strip().lower() in _DECODED
@@ -232,7 +217,7 @@ class Proxy:
         is_json = is_decoded and response.headers.get("content-type", "").partition(";")[0].endswith("json")
         if is_json and scope["method"] != "HEAD":
             body = await response.aread()
-            self._settle(asked, response.status_code, body)
+            self._purse.settle(asked.charge, response.status_code, body)
             self._record(asked, response, headers, body)
             if self._media != "drop":
                 host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
@@ -240,7 +225,7 @@ class Proxy:
             await _start(send, response.status_code, [*headers, ("content-length", str(len(body)))])
             await send({"type": "http.response.body", "body": body})
             return
-        self._settle(asked, response.status_code, b"")
+        self._purse.settle(asked.charge, response.status_code, b"")
         await _start(send, response.status_code, [*headers, *length])
         body_or_none = await self._streamed(receive, send, asked, response, is_decoded)
         if body_or_none is not None:
@@ -254,7 +239,7 @@ class Proxy:
         leaving = asyncio.ensure_future(receive())  # the request is read: the next message is that the client has left
         try:
             async for part in response.aiter_bytes() if is_decoded else response.aiter_raw():
-                if leaving.done() and not asked.is_submission:
+                if leaving.done() and not asked.charge.is_submission:
                     return None
                 size += len(part)
                 if size <= MOST_RECORDED_BYTES:
@@ -275,27 +260,12 @@ class Proxy:
             return None
         return b"".join(kept)
 
-    def _settle(self, asked: _Asked, status: int, body: bytes) -> None:
-        """Give money back where nothing was sold: the vendor refused, or the task failed or was canceled.
-
-        An answer of 500 and above may hide a task that was accepted: its price stays counted.
-        """
-        output = _output(body)
-        task_id = output.get("task_id")
-        if asked.is_submission:
-            if 400 <= status < 500:
-                self._budget.give_back(asked.cny)
-            elif isinstance(task_id, str) and asked.cny:
-                self._set_aside[task_id] = asked.cny
-        elif output.get("task_status") in ("FAILED", "CANCELED") and isinstance(task_id, str):
-            self._budget.give_back(self._set_aside.pop(task_id, Decimal(0)))
-
     def _record(self, asked: _Asked, response: httpx.Response, headers: list[tuple[str, str]], body: bytes) -> None:
         if "x-fakescope-error" in response.headers:
             return  # a simulator's own failure is nobody's answer
         date = [("date", response.headers["date"])] if "date" in response.headers else []
         whole = Response(response.status_code, self._clean_headers([*headers, *date]), self._clean_bytes(body))
-        self._tape.add(Exchange(asked.request, whole, asked.at_ms))
+        self._recorder.add(Exchange(asked.request, whole, asked.at_ms))
 
     # -- keys
 
@@ -310,14 +280,6 @@ class Proxy:
 
     def _clean_headers(self, headers: Sequence[tuple[str, str]]) -> Headers:
         return tuple((name, self._clean(value)) for name, value in headers)
-
-
-def _output(body: bytes) -> dict[str, Any]:
-    with contextlib.suppress(orjson.JSONDecodeError):
-        answer = orjson.loads(body)
-        if isinstance(answer, dict) and isinstance(answer.get("output"), dict):
-            return dict(answer["output"])
-    return {}
 
 
 async def _read(receive: _Receive) -> bytes:

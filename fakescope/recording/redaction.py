@@ -125,9 +125,10 @@ class _Redactor:
             if "dashscope-" in link:  # results of earlier tasks, and uploads
                 self._texts.note_ids(link)
         self._note_names(parse(request.body))
+        self._texts.note_own(request.body.decode("utf-8", "replace"))
         if media_of(response) is None:
             body = response.body.decode("utf-8", "replace")
-            self._texts.note_ids(body)
+            self._texts.note_ids(body, is_id=False)
             self._note_names(parse(response.body))
             for data in events(body):
                 self._note_names(data)

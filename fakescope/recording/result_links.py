@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from fakescope.recording.tape import is_vendors
+from fakescope.recording.json_bodies import json_or_none
+from fakescope.recording.recorder import is_vendors
 
 __all__ = ["OWN", "ResultLinks"]
 
@@ -38,10 +39,8 @@ class ResultLinks:
         """A JSON answer with our links in the place of theirs. One without any is given back as it came."""
         if not _SIGNED.search(body.decode("utf-8", "replace")):
             return body
-        try:
-            return orjson.dumps(self._led(orjson.loads(body), origin))
-        except orjson.JSONDecodeError:
-            return body
+        answer = json_or_none(body)
+        return body if answer is None else orjson.dumps(self._led(answer, origin))
 
     def lead_back(self, body: bytes) -> bytes:
         """A request with their links in the place of ours, which nobody there can reach."""

@@ -36,6 +36,7 @@ class _Rule(NamedTuple):
     pattern: re.Pattern[str]
     fix: str = _SCRUB
     in_media: bool = False  # unlike anything that chance makes among the bytes of a film
+    words: tuple[str, ...] = ()  # in small letters; one of them is in every match, if there are any: found quickly
     counts: Callable[[str], bool] = bool
 
 
@@ -60,6 +61,7 @@ _RULES = (
             sk- (?: [\w-]{8,} | (?:ws|sp)- [\w.-]{8,} )""",
         fix=_REVOKE,
         in_media=True,
+        words=("sk-",),
     ),
     _rule(
         "authorization",
@@ -68,9 +70,14 @@ _RULES = (
             | \bbearer (?:\s|%20|\+)+ FINE [\w.~+/=-]{4,} )""",
         fix=_REVOKE,
         in_media=True,
+        words=("authorization", "bearer"),
     ),
     _rule(
-        "cookie", "a cookie", r"(?i: (?<![\w-]) (?:set-)?cookie TO FINE [\w.-]{1,60}= | \bacw_tc= FINE \w)", fix=_REVOKE
+        "cookie",
+        "a cookie",
+        r"(?i: (?<![\w-]) (?:set-)?cookie TO FINE [\w.-]{1,60}= | \bacw_tc= FINE \w)",
+        fix=_REVOKE,
+        words=("cookie", "acw_tc"),
     ),
     _rule(
         "access-key",
@@ -78,12 +85,14 @@ _RULES = (
         r"(?<![A-Za-z0-9]) (?: LTAI[0-9A-Za-z]{4,} | A[KS]IA[0-9A-Z]{12,} | STS\.[0-9A-Za-z]{8,} )",
         fix=_REVOKE,
         in_media=True,
+        words=("ltai", "akia", "asia", "sts."),
     ),
     _rule(
         "signed-link",
         "a signed link",
         r"""(?i: (?<![\w-]) (?: ossaccesskeyid | (?:x-(?:oss|amz)-)?(?:signature|credential|security-token)
             | access_token | auth_key | token | sig ) (?:=|%3D) FINE [^\s&\"'<>]{4,} )""",
+        words=("accesskeyid", "credential", "token", "auth_key", "sig"),
     ),
     _rule(
         "upload-credential",
@@ -93,8 +102,9 @@ _RULES = (
             | name=\\?\"(?:policy|[Ss]ignature|OSSAccessKeyId|x-oss-security-token)\\?\"
             (?: \s | \\r | \\n | \\\s )+ FINE [^\s\\]""",
         in_media=True,
+        words=("policy", "signature", "access", "security", "name="),
     ),
-    _rule("base64-input", "an input in base64", r"(?i: ;base64,[A-Za-z0-9+/] )"),
+    _rule("base64-input", "an input in base64", r"(?i: ;base64,[A-Za-z0-9+/] )", words=(";base64,",)),
     _rule("base64", "a long run of base64", r"[A-Za-z0-9+/]{100,}"),
     _rule("binary", "a body that nobody can review", r"!!binary|base64_string", fix=_CONVERT),
     _rule(
@@ -110,15 +120,24 @@ _RULES = (
             | // (?!fake-account-|redacted\b|trial\.|token-plan\.)
               [\w-]{1,64} \. [a-z0-9-]{1,40} \.maas\.aliyuncs\.com )
             | (?<![A-Za-z0-9]) (?:llm|ws)- (?=[a-z]{0,40}[0-9]) [a-z0-9]{8,}""",
+        words=("workspace", ".maas.", "llm-", "ws-"),
     ),
-    _rule("json-token", "a token or an upload policy", r"(?<![A-Za-z0-9]) eyJ[\w+/=-]{12,}"),
-    _rule("private-key", "a private key", r"-----BEGIN[ ][A-Z ]{0,20}PRIVATE[ ]KEY", fix=_REVOKE, in_media=True),
+    _rule("json-token", "a token or an upload policy", r"(?<![A-Za-z0-9]) eyJ[\w+/=-]{12,}", words=("eyj",)),
+    _rule(
+        "private-key",
+        "a private key",
+        r"-----BEGIN[ ][A-Z ]{0,20}PRIVATE[ ]KEY",
+        fix=_REVOKE,
+        in_media=True,
+        words=("-----begin",),
+    ),
     _rule(
         "token",
         "a token of another service",
         r"(?<![A-Za-z0-9]) (?: gh[pousr]_\w{16,} | github_pat_\w{16,} | xox[abprs]-[\w-]{8,} | AIza[\w-]{20,} )",
         fix=_REVOKE,
         in_media=True,
+        words=("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "xox", "aiza"),
     ),
     _rule(
         "named",
@@ -126,13 +145,20 @@ _RULES = (
         r"""(?i: (?<![A-Za-z]) (?: api[_-]?key | access[_-]?key[_-]?secret | secret[_-]?key | client[_-]?secret
             | passw(?:or)?d | (?:security|access|auth|refresh|session)[_-]?token )
             TO (?!v1:) FINE [^\s\"',;&\\]{4,} )""",
+        words=("key", "secret", "passw", "token"),
     ),
-    _rule("user-in-link", "a password in a link", r"(?<![a-zA-Z]) [a-zA-Z+.-]{2,20}:// FINE [^\s/?#@\"'<>]{1,200}@"),
+    _rule(
+        "user-in-link",
+        "a password in a link",
+        r"(?<![a-zA-Z]) [a-zA-Z+.-]{2,20}:// FINE [^\s/?#@\"'<>]{1,200}@",
+        words=("://",),
+    ),
     _rule(
         "task-id",
         "the id of a task or a request",
         r"""(?i: (?: (?:task_?id|request_?id) TO | /tasks/ ) (?!fa4e) [0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12} )""",
         counts=_is_drawn,
+        words=("task", "request"),
     ),
 )
 KINDS = (*(rule.kind for rule in _RULES), "random")
@@ -172,9 +198,11 @@ def find_in_name(name: str) -> list[Finding]:
 
 def _matches(text: str, rules: Iterable[_Rule]) -> list[Finding]:
     starts = [at.end() for at in re.finditer("\n", text)]
+    plain = text.casefold()
     return [
         Finding(rule.kind, bisect_right(starts, match.start()) + 1, rule.what, rule.fix)
         for rule in rules
+        if not rule.words or any(word in plain for word in rule.words)
         for match in rule.pattern.finditer(text)
         if rule.counts(match[0])
     ]

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
 from difflib import get_close_matches
 from importlib.metadata import version
 from math import inf
@@ -18,18 +18,19 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 from urllib.parse import urlsplit
 
-from fakescope._version import __version__
 from fakescope.clock import MAX_RATE, REAL, Clock, ClockSetting, Instant, SystemClock, command, now_at
-from fakescope.errors import CassetteError, SettingsError
-from fakescope.recording.exchange import Basis, Cassette, Exchange, Provenance, Request, Response
-from fakescope.recording.files import load, save
+from fakescope.errors import CassetteError, FakescopeError, SettingsError
+from fakescope.recording.budget import FREE, Budget, Charge, Purse, estimate_anywhere, no_purse, parse_budget
+from fakescope.recording.exchange import Cassette, Exchange, Request, Response
+from fakescope.recording.files import load
 from fakescope.recording.matching import meaning_of
+from fakescope.recording.media import Policy
 from fakescope.recording.misses import NotRecordedError
-from fakescope.recording.player import Player
-from fakescope.recording.tape import is_vendors
+from fakescope.recording.player import By, Player
+from fakescope.recording.recorder import Recorder, refuse_if_claimed
 from fakescope.recording.timelines import library_of
 
-__all__ = ["MODES", "Options", "RecordMode", "Session", "options", "use_cassette"]
+__all__ = ["MODES", "Departure", "Options", "RecordMode", "Session", "opened", "options", "use_cassette"]
 
 RecordMode = Literal["none", "once", "new_episodes", "all", "rewrite"]
 MODES: tuple[RecordMode, ...] = get_args(RecordMode)
@@ -40,8 +41,8 @@ _ENDS = "The recording ends here"
 
 _ALLOWED: Mapping[str, tuple[str, ...]] = {
     "record_mode": MODES,
-    "replay": ("time", "polls"),
-    "media": ("keep", "describe", "drop"),
+    "replay": get_args(By),
+    "media": get_args(Policy),
 }
 
 
@@ -57,8 +58,8 @@ class Options(NamedTuple):
 
     record_mode: RecordMode = "none"
     speed: float = inf
-    replay: Literal["time", "polls"] = "time"
-    media: Literal["keep", "describe", "drop"] = "describe"
+    replay: By = "time"
+    media: Policy = "describe"
     ignore_hosts: tuple[str, ...] = ()
 
 
@@ -83,32 +84,49 @@ def options(given: Mapping[str, Any]) -> Options:
     return Options(**{**given, "speed": float(speed), "ignore_hosts": tuple(host.lower() for host in hosts)})
 
 
+class Departure(NamedTuple):
+    """When a request was sent, in milliseconds since the recording began, and what was set aside for it."""
+
+    at_ms: int
+    charge: Charge = Charge()
+
+
 class Session:
     """One use of a cassette. All methods may be called from any thread.
 
-    Raises CassetteError if the file is there and cannot be read, or if somebody else is recording into it.
+    `purse` is asked for when a submission that costs money is about to be sent. Raises CassetteError if the file is
+    there and cannot be read, or if somebody else is recording into it.
     """
 
-    def __init__(self, path: Path, chosen: Options | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        chosen: Options | None = None,
+        clock: Clock | None = None,
+        purse: Callable[[], Purse] = no_purse,
+    ) -> None:
         self.path, self.options, self._real = path, chosen or Options(), clock or SystemClock()
+        refuse_if_claimed(path)
         mode, there = self.options.record_mode, path.exists()
         self.records = mode in ("new_episodes", "all", "rewrite") or (mode == "once" and not there)
         self._old = load(path) if there and mode != "rewrite" else None
         self.misses: list[NotRecordedError] = []
-        self._new: list[Exchange] = []
+        self.held_back: list[FakescopeError] = []
+        """Submissions that were not sent, because of what they may cost."""
+        self._ask_for_purse = purse
+        self._purse: Purse | None = None
+        self._lost: list[str] = []
         self._dangling: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._began = self._real.read()
-        self._time, speed = _pace(self.options.speed, self._began)
+        self._time, speed = _pace(self.options.speed, self._real.read())
         played = [self._old] if self._old and mode != "all" else []
         self._player = Player(played, by=self.options.replay, speed=speed)
-        self._claim = _claimed(path) if self.records else None
+        self._recorder = None
+        if self.records:
+            versions, media = {"vcrpy": version("vcrpy")}, self.options.media
+            self._recorder = Recorder(self._real, path, media=media, versions=versions, merged=self._merged)
 
     # -- requests
-
-    def now(self) -> Instant:
-        """The real instant, for `take`."""
-        return self._real.read()
 
     def passes_by(self, url: str) -> bool:
         """Whether a request is none of ours: to a host that is ignored, or for the simulator's control API."""
@@ -128,11 +146,38 @@ class Session:
                 self._refuse_for_ever(request)
             return answer
 
-    def take(self, request: Request, response: Response, sent: Instant | None = None) -> None:
-        """Keep what a request that went out at this instant was answered."""
+    def depart(self, request: Request) -> Departure:
+        """A request is about to go out. Raises NotSentError, or what is wrong with the budget, if it must not."""
         with self._lock:
-            at_ms = (self._real.read() if sent is None else sent) - self._began
-            self._new.append(Exchange(request, response, at_ms))
+            try:
+                charge = Charge()
+                if (estimate := estimate_anywhere(request)) is not FREE:
+                    self._purse = self._ask_for_purse()
+                    charge = self._purse.set_aside(estimate)
+            except FakescopeError as error:
+                self.held_back.append(error)
+                raise
+            return Departure(self._recorder.now_ms() if self._recorder else 0, charge)
+
+    def take(self, request: Request, response: Response, departure: Departure | None = None) -> None:
+        """Keep what a request that went out was answered."""
+        with self._lock:
+            if self._recorder is None:
+                return
+            if departure is None:  # a redirect that a client followed by itself
+                departure = Departure(self._recorder.now_ms())
+            self._settle(departure.charge, response.status, response.body)
+            self._recorder.add(Exchange(request, response, departure.at_ms))
+
+    def lose(self, why: str, status: int, departure: Departure | None) -> None:
+        """A request was answered, and the answer cannot be kept: told when the session is closed."""
+        with self._lock:
+            self._lost.append(f"an exchange is left out: {why}")
+            self._settle(departure.charge if departure else Charge(), status, b"")
+
+    def _settle(self, charge: Charge, status: int, body: bytes) -> None:
+        if self._purse is not None:  # else nothing of this session has cost anything yet
+            self._purse.settle(charge, status, body)
 
     def advance(self, seconds: float) -> None:
         """Let recorded time go on by so much. Raises CommandError if it would go back."""
@@ -162,32 +207,27 @@ class Session:
         """The recordings that nothing asked for."""
         return tuple(str(recording) for recording in self._player.unused())
 
-    def recorded(self) -> Cassette | None:
-        """What the file is to hold, in the order in which it was sent; None if it stays as it is."""
-        new = tuple(sorted(self._new, key=lambda exchange: exchange.at_ms))
-        if not new:
-            return None
-        provenance = _provenance(new, self._began)
+    def _merged(self, new: Cassette) -> Cassette:
+        """What the file is to hold: what was recorded now, after what it had and keeps."""
         if self._old is None:
-            return Cassette(provenance, new, self.path.stem)
+            return new
         old = _without(self._old, new) if self.options.record_mode == "all" else self._old.exchanges
         after = max((exchange.at_ms for exchange in old), default=-1) + 1
+        provenance = new.provenance
         if old and self._old.provenance.basis != provenance.basis:
             provenance = provenance._replace(basis="unknown")  # of two kinds; nothing is called seen that was not
-        shifted = tuple(exchange._replace(at_ms=after + exchange.at_ms) for exchange in new)
+        shifted = tuple(exchange._replace(at_ms=after + exchange.at_ms) for exchange in new.exchanges)
         return Cassette(provenance, (*old, *shifted), self._old.name)
 
     def close(self) -> None:
-        """Write what was recorded, if anything was. Raises CassetteError if it must not be written."""
-        try:
-            if cassette := self.recorded():
-                self._new.clear()
-                save(cassette, self.path, media=self.options.media)
-        finally:
-            if self._claim is not None:
-                with suppress(OSError):  # the folder has gone: what save said of it is what counts
-                    self._claim.unlink()
-                self._claim = None
+        """Write what was recorded, if anything was. Raises CassetteError if that is not all, or not where it belongs;
+        what could be kept is kept then, too.
+        """
+        if self._recorder is not None:
+            trouble = (*self._lost, self._recorder.close().trouble)
+            self._lost.clear()
+            if any(trouble):
+                raise CassetteError("; ".join(filter(None, trouble)))
 
 
 def _pace(speed: float, now: Instant) -> tuple[ClockSetting, float]:
@@ -197,9 +237,9 @@ def _pace(speed: float, now: Instant) -> tuple[ClockSetting, float]:
     return command(REAL, {"action": "rate", "rate": speed}, now), 1.0
 
 
-def _without(old: Cassette, new: tuple[Exchange, ...]) -> tuple[Exchange, ...]:
+def _without(old: Cassette, new: Cassette) -> tuple[Exchange, ...]:
     """The old exchanges that were not made again; a task that was submitted again goes with all its polls."""
-    again = library_of([Cassette(old.provenance, new)]).by_key.keys()
+    again = library_of([new]).by_key.keys()
     places, tasks = set[int](), set[str]()
     for key, recordings in library_of([old]).by_key.items():
         for recording in recordings if key in again else ():
@@ -213,52 +253,45 @@ def _without(old: Cassette, new: tuple[Exchange, ...]) -> tuple[Exchange, ...]:
     )
 
 
-def _provenance(exchanges: tuple[Exchange, ...], began: Instant) -> Provenance:
-    day = datetime.fromtimestamp(began / 1000, UTC).date().isoformat()
-    asked = [exchange for exchange in exchanges if "/api/v1/" in exchange.request.url]
-    basis: Basis = "seen" if asked and all(map(_is_of_the_vendor, asked)) else "simulated"
-    versions = {"fakescope": __version__, "vcrpy": version("vcrpy")}
-    client = next((value for name, value in exchanges[0].request.headers if name.lower() == "user-agent"), "")
-    return Provenance(basis, day, client.partition(" ")[0].rstrip(";"), versions)
+@contextmanager
+def use_cassette(
+    path: str | os.PathLike[str],
+    *,
+    budget: str | int | Decimal | None = None,
+    allow_unpriced: bool = False,
+    **chosen: Any,
+) -> Iterator[Session]:
+    """Play this cassette to every HTTP client of this process, or record it: see Options for what can be chosen.
 
+    >>> with use_cassette("cat.yaml", record_mode="once", budget=5):          # doctest: +SKIP
+    ...     answer = VideoSynthesis.call(MODEL, "a cat")
 
-def _is_of_the_vendor(exchange: Exchange) -> bool:
-    """Only the vendor's own hosts over TLS count; a simulator or a replay says what it is, whatever name it has."""
-    url = urlsplit(exchange.request.url)
-    is_ours = any(name.lower().startswith("x-fakescope-") for name, _ in exchange.response.headers)
-    return url.scheme == "https" and is_vendors(url.hostname or "") and not is_ours
+    `budget` is the most, in CNY, that submissions may cost which are sent to the service; without it none is sent that
+    costs anything, and with `allow_unpriced` also what has no known price, uncounted. What leads to this machine is
+    free. Also a decorator of ordinary functions. Raises CassetteError; BudgetError and SettingsError for a choice that
+    is none. In its client a request raises NotRecordedError if nothing answers it, NotSentError if it is not paid for.
+    """
+    purse = no_purse
+    if budget is not None:
+        flags = ("budget=", "allow_unpriced=True")
+        mine = Purse(Budget(parse_budget(str(budget))), allow_unpriced=allow_unpriced, flags=flags)
 
+        def purse() -> Purse:
+            return mine
 
-def _claimed(path: Path) -> Path:
-    """Take the right to write this file, so that no other process writes it meanwhile."""
-    claim = path.with_name(f".{path.name}.recording")
-    claim.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.close(os.open(claim, os.O_CREAT | os.O_EXCL, 0o644))
-    except FileExistsError:
-        raise CassetteError(
-            f"{path} is being recorded by another test or process; give each a cassette of its own, or, if none runs, "
-            f"delete {claim}"
-        ) from None
-    return claim
+    with opened(Path(path), options(chosen), purse) as session:
+        yield session
 
 
 @contextmanager
-def use_cassette(path: str | os.PathLike[str], **chosen: Any) -> Iterator[Session]:
-    """Play this cassette to every HTTP client of this process, or record it: see Options for what can be chosen.
-
-    >>> with use_cassette("cat.yaml", record_mode="once"):          # doctest: +SKIP
-    ...     answer = VideoSynthesis.call(MODEL, "a cat")
-
-    Also a decorator of ordinary functions. Raises CassetteError and, for a choice that is none, SettingsError. A
-    request that nothing answers raises NotRecordedError in its client.
-    """
+def opened(path: Path, chosen: Options, purse: Callable[[], Purse]) -> Iterator[Session]:
+    """As `use_cassette`, for who has a purse of their own."""
     try:
         from fakescope.recording.vcr import intercepted  # deferred: an extra
     except ImportError as missing:
         raise CassetteError(f"a cassette needs fakescope[cassettes]: {missing}") from None
     try:
-        session = Session(Path(path), options(chosen))
+        session = Session(path, chosen, purse=purse)
     except OSError as error:
         raise CassetteError(f"{path}: cannot be used: {error.strerror or error}") from None
     try:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 from fakescope.recording.exchange import Cassette
+from fakescope.recording.json_bodies import object_of, output_of
 from fakescope.recording.media import media_of
 
 __all__ = ["summary"]
@@ -26,9 +26,7 @@ def summary(cassette: Cassette, path: Path) -> dict[str, Any]:
     for request, response, at_ms in cassette.exchanges:
         found = media_of(response)
         media += found is not None
-        answer = _json(response.body) if found is None else {}
-        output = answer.get("output")
-        output = output if isinstance(output, dict) else {}
+        output = output_of(response.body) if found is None else {}
         asked = _TASK.search(request.url)
         task_id = str(output.get("task_id") or (asked[1] if asked else ""))
         if not task_id or not (asked or request.method == "POST"):
@@ -38,8 +36,8 @@ def summary(cassette: Cassette, path: Path) -> dict[str, Any]:
         if asked:
             task["asked"] += 1
         else:
-            _describe(task, _json(request.body))
-        state = str(output.get("task_status") or answer.get("code") or f"HTTP {response.status}")
+            _describe(task, object_of(request.body))
+        state = str(output.get("task_status") or object_of(response.body).get("code") or f"HTTP {response.status}")
         if not task["states"] or task["states"][-1]["state"] != state:
             task["states"].append({"state": state, "at_s": round((at_ms - task["began_ms"]) / 1000, 3)})
         if output.get("code"):
@@ -70,11 +68,3 @@ def _describe(task: dict[str, Any], body: dict[str, Any]) -> None:
     sent = body.get("input")
     task["model"] = str(body.get("model") or "")
     task["prompt"] = str(sent.get("prompt") or "")[:200] if isinstance(sent, dict) else ""
-
-
-def _json(body: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}

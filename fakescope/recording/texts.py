@@ -70,14 +70,23 @@ class Texts:
         self._mark = blake2b(name.encode("utf-8", "replace"), digest_size=6).hexdigest()[:11]
         self._ids: dict[str, str] = {}
         self._beginnings: dict[str, str] = {}  # of ids: folders of result links are named so
+        self._own: set[str] = set()
         self._accounts: dict[str, str] = {}
         self._keys: set[str] = set()
         self._taken = {"id": 0, "hex": 0, "account": 0}
         self._account: re.Pattern[str] | None = None
 
-    def note_ids(self, text: str) -> None:
-        """Note all ids of tasks, requests and uploads in a text of the vendor's."""
+    def note_own(self, text: str) -> None:
+        """Note what looks like an id in a request and is not known: the user's own, which an answer may repeat."""
+        self._own.update(found for found in map(str.lower, _UUID.findall(text)) if found not in self._ids)
+
+    def note_ids(self, text: str, *, is_id: bool = True) -> None:
+        """Note all ids of tasks, requests and uploads in a text of the vendor's; but if it may have others, too, none
+        that is the user's own.
+        """
         for found in _UUID.findall(text):
+            if not is_id and found.lower() in self._own:
+                continue
             fake = _FAKE.fullmatch(found)
             if fake:
                 if "".join(fake.groups()[:3]) == self._mark:

@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 import orjson
 
 from fakescope.recording.exchange import Cassette, Exchange, Headers, Response
+from fakescope.recording.json_bodies import json_or_none
 from fakescope.recording.matching import Meaning, meaning_of
 
-__all__ = ["TERMINAL", "Library", "Recording", "Said", "Timeline", "library_of"]
+__all__ = ["TERMINAL", "Library", "RecordedAnswer", "Recording", "Timeline", "library_of"]
 
 TERMINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELED", "UNKNOWN"})
 
@@ -30,7 +31,7 @@ _NOT_KEPT = re.compile(
 _LINK = re.compile(r"https?://(?:[\w.-]+|\[[\da-f:]+\])(?::\d+)?(?:[/?#][^\s\"\\]*)?")
 
 
-class Said(NamedTuple):
+class RecordedAnswer(NamedTuple):
     """An answer as it was recorded, ready to be given again.
 
     `links` are the addresses in it that led to the vendor: results, where to upload. `status` is the task's, if it
@@ -56,24 +57,24 @@ class Timeline(NamedTuple):
     """
 
     task_id: str
-    submitted: Said | None
-    before: tuple[Said, ...]
-    after: tuple[Said, ...]
-    cancels: tuple[Said, ...]
+    submitted: RecordedAnswer | None
+    before: tuple[RecordedAnswer, ...]
+    after: tuple[RecordedAnswer, ...]
+    cancels: tuple[RecordedAnswer, ...]
     accepted: int | None
     """Which of the cancellations was accepted."""
     is_timed: bool
 
 
 class Recording(NamedTuple):
-    """A request that was recorded, and what it was answered. `tape` and `place` say where: n-th cassette and exchange,
-    both from 0. Polls and cancellations are in the timeline, if they belong to one.
+    """A request that was recorded, and what it was answered. `cassette` and `place` say where: which cassette and
+    which exchange in it, both from 0. Polls and cancellations are in the timeline, if they belong to one.
     """
 
-    tape: int
+    cassette: int
     place: int
     meaning: Meaning
-    said: Said
+    answer: RecordedAnswer
     timeline: Timeline | None
 
 
@@ -97,33 +98,33 @@ class Library(NamedTuple):
 
 def library_of(cassettes: Sequence[Cassette]) -> Library:
     """Read what cassettes tell."""
-    names = tuple(tape.name or f"cassette {n + 1}" for n, tape in enumerate(cassettes))
-    library = Library(names, tuple(tape.provenance.basis for tape in cassettes), {}, {}, {})
-    for n, tape in enumerate(cassettes):
-        _read(library, n, tape.exchanges)
+    names = tuple(cassette.name or f"cassette {n + 1}" for n, cassette in enumerate(cassettes))
+    library = Library(names, tuple(cassette.provenance.basis for cassette in cassettes), {}, {}, {})
+    for n, cassette in enumerate(cassettes):
+        _read(library, n, cassette.exchanges)
     return library
 
 
 class _Open:
     """A timeline that is still being read."""
 
-    def __init__(self, task_id: str, begun_ms: int, first: tuple[int, Meaning, Said]) -> None:
+    def __init__(self, task_id: str, begun_ms: int, first: tuple[int, Meaning, RecordedAnswer]) -> None:
         self.task_id, self.begun_ms, self.first = task_id, begun_ms, first
-        self.before: list[Said] = []
-        self.after: list[Said] = []
-        self.cancels: list[Said] = []
+        self.before: list[RecordedAnswer] = []
+        self.after: list[RecordedAnswer] = []
+        self.cancels: list[RecordedAnswer] = []
         self.accepted: int | None = None
         self.is_timed = False
 
-    def add(self, kind: str, exchange: Exchange, said: Said) -> None:
-        said = said._replace(at_ms=max(0, exchange.at_ms - self.begun_ms))
+    def add(self, kind: str, exchange: Exchange, answer: RecordedAnswer) -> None:
+        answer = answer._replace(at_ms=max(0, exchange.at_ms - self.begun_ms))
         if kind == "cancel":
-            self.cancels.append(said)
-            if not said.is_trouble and self.accepted is None:
+            self.cancels.append(answer)
+            if not answer.is_trouble and self.accepted is None:
                 self.accepted, self.begun_ms = len(self.cancels) - 1, exchange.at_ms
             return
-        self.is_timed = self.is_timed or said.at_ms > 0
-        (self.before if self.accepted is None else self.after).append(said)
+        self.is_timed = self.is_timed or answer.at_ms > 0
+        (self.before if self.accepted is None else self.after).append(answer)
 
     def closed(self) -> Timeline:
         submitted = self.first[2] if self.first[1].kind == "submit" else None
@@ -131,38 +132,38 @@ class _Open:
         return Timeline(self.task_id, submitted, before, after, cancels, self.accepted, self.is_timed)
 
 
-def _read(library: Library, tape: int, exchanges: Sequence[Exchange]) -> None:
+def _read(library: Library, cassette: int, exchanges: Sequence[Exchange]) -> None:
     opened: dict[str, _Open] = {}
     everything: list[_Open] = []
     for place, exchange in enumerate(exchanges):
-        body = _json(exchange.response.body)
-        said = _said(exchange.response, body)
-        for link in said.links:
-            library.links.setdefault((tape, urlsplit(link).path or "/"), link)
+        body = json_or_none(exchange.response.body)
+        answer = _answer_of(exchange.response, body)
+        for link in answer.links:
+            library.links.setdefault((cassette, urlsplit(link).path or "/"), link)
         task_id = _task_id(body) if exchange.response.status == 200 else ""
         meaning = meaning_of(exchange.request, is_task=bool(task_id))
         if meaning.kind in ("poll", "cancel"):
             line = opened.get(meaning.task_id)
             if line is None:
-                line = opened[meaning.task_id] = _Open(meaning.task_id, exchange.at_ms, (place, meaning, said))
+                line = opened[meaning.task_id] = _Open(meaning.task_id, exchange.at_ms, (place, meaning, answer))
                 everything.append(line)
-            line.add(meaning.kind, exchange, said)
+            line.add(meaning.kind, exchange, answer)
         elif meaning.kind == "submit" and task_id:
-            line = opened[task_id] = _Open(task_id, exchange.at_ms, (place, meaning, said))
+            line = opened[task_id] = _Open(task_id, exchange.at_ms, (place, meaning, answer))
             everything.append(line)
         else:
-            found = Recording(tape, place, meaning, said, None)
+            found = Recording(cassette, place, meaning, answer, None)
             library.by_key.setdefault(meaning.key, []).append(found)
     for line in everything:
-        place, meaning, said = line.first
-        found = Recording(tape, place, meaning, said, line.closed())
+        place, meaning, answer = line.first
+        found = Recording(cassette, place, meaning, answer, line.closed())
         library.by_task.setdefault(line.task_id, []).append(found)
         library.by_key.setdefault(meaning.key, []).append(found)
     for recordings in library.by_key.values():
-        recordings.sort(key=lambda found: (found.tape, found.place))  # refusals stand between tasks, as recorded
+        recordings.sort(key=lambda found: (found.cassette, found.place))  # refusals stand between tasks, as recorded
 
 
-def _said(response: Response, body: Any) -> Said:
+def _answer_of(response: Response, body: Any) -> RecordedAnswer:
     headers = tuple((name.lower(), value) for name, value in response.headers if not _NOT_KEPT.fullmatch(name))
     output = body.get("output") if isinstance(body, dict) else None
     status = output.get("task_status") if isinstance(output, dict) else None
@@ -174,7 +175,7 @@ def _said(response: Response, body: Any) -> Said:
         if b"\n" in text or not all(b'"%b"' % link.encode() in text for link in links):
             # Indented for the people who review the file, or with escaped slashes: as the vendor writes it.
             text = orjson.dumps(body)
-    return Said(response.status, headers, text, links, status if isinstance(status, str) else "", 0)
+    return RecordedAnswer(response.status, headers, text, links, status if isinstance(status, str) else "", 0)
 
 
 def _links(body: dict[str, Any]) -> Iterator[str]:
@@ -188,13 +189,6 @@ def _links(body: dict[str, Any]) -> Iterator[str]:
             waiting.extend(value)
         elif isinstance(value, str) and _LINK.fullmatch(value):
             yield value
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
 
 
 def _task_id(body: Any) -> str:

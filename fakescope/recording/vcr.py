@@ -18,6 +18,7 @@ from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from http import HTTPStatus
 from typing import Any
 from unittest import mock
+from urllib.parse import urlencode
 
 import vcr.patch  # type: ignore[import-untyped]
 import vcr.stubs  # type: ignore[import-untyped]
@@ -27,6 +28,7 @@ from vcr.record_mode import RecordMode as VcrRecordMode  # type: ignore[import-u
 
 from fakescope.errors import CassetteError
 from fakescope.recording.exchange import Request, Response
+from fakescope.recording.forms import make_form
 from fakescope.recording.misses import NotRecordedError
 from fakescope.recording.session import Session
 
@@ -73,29 +75,39 @@ class SessionCassette(VcrCassette):  # type: ignore[misc]
             raise CassetteError(
                 f"{request.method} {request.uri} is to go out, and a replayed redirect cannot lead there"
             )
-        return _told(response, of=request)
+        return _as_vcrpy_has_it(response, of=request)
 
     def _settled(self, request: Any) -> Response | None:
         """The answer, or None for a request that goes out. A request is asked about several times, settled once."""
         if self.session.passes_by(request.uri):
             return None
         if not hasattr(request, "_fakescope"):
-            request._fakescope_sent = self.session.now()
-            request._fakescope = self._found(request)
+            request._fakescope_sent = _request(request)  # now: some clients take a form apart when they send it
+            found = self._found(request)
+            if found is None:
+                request._fakescope_departure = self.session.depart(request._fakescope_sent)
+            request._fakescope = found
         settled: Response | None = request._fakescope
         return settled
 
     def _found(self, request: Any) -> Response | None:
         try:
-            return self.session.find(_request(request))
+            return self.session.find(request._fakescope_sent)
         except NotRecordedError as miss:
             raise NoRecordingError(miss, self, request) from None
 
     def append(self, request: Any, response: Any) -> None:
         """Called with what came back for a request that went out."""
-        if not self.session.passes_by(request.uri):
-            sent = getattr(request, "_fakescope_sent", None)  # None: a redirect that aiohttp followed
-            self.session.take(_request(request), _response(response, request.uri), sent)
+        if self.session.passes_by(request.uri):
+            return
+        departure = getattr(request, "_fakescope_departure", None)  # None: a redirect that aiohttp followed
+        try:
+            came = _response(response, request.uri)
+        except CassetteError as error:  # the client has paid for it, and can read it
+            self.session.lose(str(error), response["status"]["code"], departure)
+        else:
+            sent = getattr(request, "_fakescope_sent", None) or _request(request)
+            self.session.take(sent, came, departure)
 
     def find_requests_with_most_matches(self, _request: Any) -> list[Any]:
         return []
@@ -159,7 +171,31 @@ def _left_alone() -> Iterator[tuple[type, str, Any]]:
 
 def _request(sent: Any) -> Request:
     headers = tuple((_text(name), _text(value)) for name, value in sent.headers.items())
+    if isinstance(fields := getattr(sent.body, "_fields", None), list):  # aiohttp's FormData, before it is written
+        kind, body = _form(fields, is_multipart=sent.body.is_multipart)
+        return Request(sent.method, sent.uri, (*headers, ("Content-Type", kind)), body)
     return Request(sent.method, sent.uri, headers, _body(sent, {n.lower(): v for n, v in headers}))
+
+
+def _form(fields: list[Any], *, is_multipart: bool) -> tuple[str, bytes]:
+    """Content type and body of a form of aiohttp's: a list of what a field is called, its headers, and its value."""
+    if not is_multipart:
+        return _FORM, urlencode([(about["name"], value) for about, _, value in fields], doseq=True).encode()
+    return make_form((about["name"], about.get("filename"), _content(value)) for about, _, value in fields)
+
+
+def _content(value: Any) -> bytes:
+    """The bytes of a form's field, which stay where they are; none if they can be read only once."""
+    if isinstance(value, str):
+        return value.encode()
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value)
+    if not hasattr(value, "read") or not value.seekable():
+        return b""
+    at = value.tell()
+    content = value.read()
+    value.seek(at)
+    return content.encode() if isinstance(content, str) else bytes(content)
 
 
 def _body(sent: Any, headers: Mapping[str, str]) -> bytes:
@@ -212,7 +248,7 @@ def _decoded(body: bytes, coding: str, url: str) -> bytes:
     return body
 
 
-def _told(response: Response, *, of: Any) -> dict[str, Any]:
+def _as_vcrpy_has_it(response: Response, *, of: Any) -> dict[str, Any]:
     """A response as VCR.py's stubs want it; theirs to change."""
     headers: dict[str, list[str]] = {}
     for name, value in response.headers:

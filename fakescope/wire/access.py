@@ -17,7 +17,7 @@ from fakescope.engine.view import TaskView
 __all__ = ["AccessLog"]
 
 _FLUSH_S = 0.05
-_CLOSE_S = 0.1
+_CLOSE_S = 0.5  # of a machine that is busy; it passes in vain only where nobody reads
 _MOST_BATCHES = 200
 
 

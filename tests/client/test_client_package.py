@@ -25,7 +25,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The client's own wheel, built from its folder without the network."""
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
-    subprocess.run(build, cwd=ROOT / "client", check=True, capture_output=True, timeout=60)
+    subprocess.run(build, cwd=ROOT / "client", check=True, capture_output=True, timeout=600)
     (built,) = folder.iterdir()
     return built
 
@@ -53,7 +53,7 @@ def test_wheel_installs_and_runs_where_the_simulator_is_not(wheel: Path, tmp_pat
         [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--target", tmp_path, wheel],
         check=True,
         capture_output=True,
-        timeout=60,
+        timeout=600,
     )
     program = (
         "import sys, fakescope_client as c; sys.modules['fakescope'] = None\n"
@@ -65,7 +65,7 @@ def test_wheel_installs_and_runs_where_the_simulator_is_not(wheel: Path, tmp_pat
         env={"PYTHONPATH": str(tmp_path), "PATH": os.environ["PATH"]},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=True,
     ).stdout
 
@@ -84,7 +84,7 @@ def test_root_asks_for_what_the_client_needs() -> None:
 
 def loaded_by(program: str) -> set[str]:
     listing = f"{program}\nimport sys; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, timeout=60, check=True)
     return set(done.stdout.split())
 
 

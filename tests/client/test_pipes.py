@@ -27,7 +27,7 @@ def client(start_server: Callable[..., Any]) -> Callable[..., subprocess.Complet
     def run(line: str, **more: str) -> subprocess.CompletedProcess[str]:
         whole = f'set -o pipefail; client() {{ "{sys.executable}" -m fakescope_client "$@"; }}; {line}'
         command = ["bash", "-c", whole]
-        return subprocess.run(command, env=environment | more, capture_output=True, text=True, timeout=30)
+        return subprocess.run(command, env=environment | more, capture_output=True, text=True, timeout=60)
 
     return run
 

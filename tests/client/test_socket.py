@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from heapq import heappop, heappush
+from itertools import count
 from typing import Any
 
 import httpx
@@ -24,10 +25,11 @@ class Stage:
         self.now = 0.0
         self._awake, self._advance = actors, advance
         self._asleep: list[tuple[float, int, asyncio.Event]] = []
+        self._turns = count()
 
     async def sleep(self, seconds: float) -> None:
         event = asyncio.Event()
-        heappush(self._asleep, (self.now + seconds, id(event), event))
+        heappush(self._asleep, (self.now + seconds, next(self._turns), event))
         await self.leave()
         await event.wait()
 
@@ -56,11 +58,12 @@ async def test_two_hundred_waits_keep_the_limits_of_the_vendor(start_server: Cal
     stage = Stage(WAITS, lambda seconds: order("advance", seconds=seconds))
     headers = {"Authorization": f"Bearer {KEY}"}
     async with (
-        httpx.AsyncClient(base_url=server.origin, headers=headers, trust_env=False) as control,
-        httpx.AsyncClient(trust_env=False, event_hooks={"response": [note]}) as http,
+        httpx.AsyncClient(base_url=server.origin, headers=headers, trust_env=False, timeout=60) as control,
+        httpx.AsyncClient(trust_env=False, timeout=60, event_hooks={"response": [note]}) as http,
     ):
         await order("freeze")
-        client = AsyncClient(KEY, base_url=server.base, http=http, sleep=stage.sleep, clock=lambda: stage.now)
+        time: Any = {"sleep": stage.sleep, "clock": lambda: stage.now}
+        client = AsyncClient(KEY, base_url=server.base, http=http, seed=1, **time)
         tasks = []
         for _ in range(WAITS // 20):
             tasks += [

@@ -19,7 +19,7 @@ class SimulatedAccount(NamedTuple):
         origin = self.base.removesuffix("/api/v1")
         headers = {"Authorization": f"Bearer {self.key}"}
         order = {"action": action, **values}
-        answer = httpx.put(f"{origin}/_fakescope/clock", json=order, headers=headers, trust_env=False)
+        answer = httpx.put(f"{origin}/_fakescope/clock", json=order, headers=headers, trust_env=False, timeout=60)
         answer.raise_for_status()
 
     def advance(self, *, seconds: float = 0, hours: float = 0) -> None:

@@ -148,7 +148,7 @@ def test_list_shows_one_status_if_asked() -> None:
 def test_result_link_downloads_a_playable_film(account: Any, boxes_of: Callable[[bytes], list[str]]) -> None:
     account.finish_tasks_when_polled()
     answer = VideoSynthesis.call("wan2.6-t2v", "a cat")
-    film = httpx.get(answer.output.video_url, trust_env=False)
+    film = httpx.get(answer.output.video_url, trust_env=False, timeout=60)
     assert (film.status_code, film.headers["content-type"]) == (200, "video/mp4")
     assert int(film.headers["content-length"]) == len(film.content)
     boxes = boxes_of(film.content)
@@ -160,7 +160,7 @@ def test_result_link_expires(account: Any) -> None:
     account.finish_tasks_when_polled()
     answer = VideoSynthesis.call("wan2.6-t2v", "a cat")
     account.advance(hours=24)
-    assert httpx.get(answer.output.video_url, trust_env=False).status_code == 403
+    assert httpx.get(answer.output.video_url, trust_env=False, timeout=60).status_code == 403
 
 
 @pytest.mark.parametrize("ending", ["", "/", "//"])
@@ -178,6 +178,6 @@ def test_env_points_the_sdk_at_the_simulator(account: Any) -> None:
     script = f'{env} && exec "$PYTHON" -c "{program}"'
     environment = {"PYTHON": sys.executable, "PATH": os.environ["PATH"]}
     printed = subprocess.run(
-        ["sh", "-c", script], env=environment, capture_output=True, text=True, timeout=30, check=True
+        ["sh", "-c", script], env=environment, capture_output=True, text=True, timeout=60, check=True
     )
     assert VideoSynthesis.fetch(printed.stdout.strip()).output.task_status == "PENDING"

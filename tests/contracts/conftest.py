@@ -14,8 +14,9 @@ import pytest
 from fakescope import Settings, create_app
 from fakescope.catalog import Catalog
 from fakescope.catalog.spec import ModelSpec
-from fakescope_contracts.strategies import smallest_body
-from fakescope_contracts.target import AsgiTarget, Request
+from fakescope_contracts.asgi import App, AsgiTarget
+from fakescope_contracts.boundaries import smallest_body
+from fakescope_contracts.target import Request
 
 _HEADERS = {
     "Authorization": "Bearer sk-fake-test",
@@ -111,6 +112,23 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, dict | list):
         for part in value.values() if isinstance(value, dict) else value:
             yield from _texts(part)
+
+
+class Standing:
+    """A machine's clock that stands still, between two seconds."""
+
+    def read(self) -> int:
+        return 1_770_600_000_123
+
+
+@pytest.fixture(scope="session")
+def simulator(catalog: Catalog) -> Callable[..., App]:
+    """A fresh simulator that is the same in every run, on every machine: its seed is 1, and only orders move time."""
+
+    def make(**differs: Any) -> App:
+        return create_app(Settings(**{"seed": 1, **differs}), catalog=catalog, clock=Standing())
+
+    return make
 
 
 @pytest.fixture(scope="session")

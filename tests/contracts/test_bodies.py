@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from fakescope.catalog import load
 from fakescope.catalog.spec import ModelSpec
 from fakescope_contracts.bodies import can_be_set
-from fakescope_contracts.strategies import broken_bodies, smallest_body, valid_bodies
+from fakescope_contracts.boundaries import smallest_body
+from fakescope_contracts.strategies import broken_bodies, valid_bodies
 
 SPECS = {spec.name: spec for spec in load().specs()}
 TABLES = {name: tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text("utf-8")) for name in

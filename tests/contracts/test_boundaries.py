@@ -12,8 +12,9 @@ from fakescope.catalog import load
 from fakescope.catalog.rules import Boolean, Bounds, Choice, Integer, ListRule, Number, Pixels, Rule, Text
 from fakescope.catalog.spec import Field, ModelSpec
 from fakescope_contracts.bodies import ignored_in
-from fakescope_contracts.strategies import Case, boundary_cases, large_cases
-from fakescope_contracts.values import STEP, length_of, refused
+from fakescope_contracts.boundaries import Case, boundary_cases, large_cases
+from fakescope_contracts.edges import STEP
+from fakescope_contracts.values import length_of, refused
 
 SPECS = load().specs()
 NUMERIC_OR_ENUMERATED = (Boolean, Choice, Integer, Number, Pixels)

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 import yaml
 
-from fakescope import Settings, create_app
 from fakescope.catalog import Catalog
 from fakescope.catalog.spec import BASES
 from fakescope.cli import main
@@ -21,12 +20,14 @@ from fakescope.recording.exchange import Cassette, Exchange, Provenance
 from fakescope.recording.exchange import Request as Asked
 from fakescope.recording.exchange import Response as Answered
 from fakescope.recording.files import save
+from fakescope_contracts.asgi import App, AsgiTarget
+from fakescope_contracts.boundaries import smallest_body
 from fakescope_contracts.mutants import MUTANTS, mutated
-from fakescope_contracts.recorded import CassetteTarget, judged, stories
+from fakescope_contracts.recorded import judged
 from fakescope_contracts.registry import all_contracts
 from fakescope_contracts.runner import Verdict
-from fakescope_contracts.strategies import smallest_body
-from fakescope_contracts.target import AsgiTarget, Request
+from fakescope_contracts.stories import CassetteTarget, stories
+from fakescope_contracts.target import Request
 
 CASSETTES = Path(__file__).parents[2] / "fixtures" / "cassettes"
 # In C where there is one: ten times as fast.
@@ -123,7 +124,7 @@ def test_a_contract_that_looked_at_nothing_is_not_called_kept(run: Run, tmp_path
 
     _, out, _ = run("--cassettes", tmp_path, "--only", "tasks.terminal,submissions.envelope")
 
-    assert re.search(r"^skipped +tasks\.terminal .* 0 answers .*\n +1 recordings: nothing in it that", out, re.M)
+    assert re.search(r"^skipped +tasks\.terminal .* 0 answers .*\n +1 recording: nothing in it that", out, re.M)
     assert re.search(r"^kept +submissions\.envelope .* 1 answers", out, re.M)
 
 
@@ -281,9 +282,9 @@ SERVED = [
 
 @pytest.mark.parametrize("mutant", ["", *SERVED])
 def test_recording_of_a_server_breaks_what_the_server_breaks(
-    mutant: str, catalog: Catalog, tmp_path: Path, broken: Any
+    mutant: str, catalog: Catalog, tmp_path: Path, broken: Any, simulator: Callable[..., App]
 ) -> None:
-    app = create_app(Settings(seed=1, speed=1), catalog=catalog)
+    app = simulator(speed=1)
     with closing(AsgiTarget(mutated(app, MUTANTS[mutant]) if mutant else app)) as target:
         recorded(target, catalog, tmp_path / "tape.yaml")
 
@@ -339,7 +340,7 @@ def test_redacted_value_is_left_out_and_told(tmp_path: Path, run: Run) -> None:
     status, out, _ = run("--cassettes", tmp_path, "--only", "tasks.result")
 
     assert status == 0
-    assert "1 recordings: not judged: a value that was redacted cannot be judged" in out
+    assert "1 recording: not judged: a value that was redacted cannot be judged" in out
 
 
 def test_submission_with_a_body_that_nobody_can_read_does_no_harm(tmp_path: Path, broken: Any) -> None:

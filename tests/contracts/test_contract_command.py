@@ -16,11 +16,13 @@ from xml.etree import ElementTree
 import pytest
 
 from fakescope.cli import main
+from fakescope_contracts.asgi import AsgiTarget
+from fakescope_contracts.target import NoAnswerError, Request, Response
 
 WRONG = """
-from fakescope import create_app
+from fakescope import Settings, create_app
 
-right = create_app()
+right = create_app(Settings(seed=1))
 
 async def app(scope, receive, send):
     async def changed(message):
@@ -36,17 +38,26 @@ def factory():
 
 class Application:
     def __init__(self, scope): ...
+
+def fails():
+    raise RuntimeError("no database\\nhere")
+
+def makes_text():
+    return "text"
 """
 SOME = ["--models", "wan2.2-t2v-plus", "--max-examples", "5", "--seed", "7"]
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "wrongly.py").write_text(WRONG, "utf-8")
-    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "tests"  # so named, Hypothesis draws no constants from its modules (see tests/conftest.py)
+    folder.mkdir()
+    (folder / "wrongly.py").write_text(WRONG, "utf-8")
+    (folder / "halfway.py").write_text("app = (", "utf-8")
+    monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.delitem(sys.modules, "wrongly", raising=False)
-    return tmp_path
+    return folder
 
 
 @pytest.fixture
@@ -63,12 +74,12 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str
 
 
 def test_a_server_that_keeps_all_is_status_0_and_the_seed_is_shown(run: Any) -> None:
-    status, out, err = run("--app", "fakescope:create_app", *SOME)
+    status, out, err = run("--app", "wrongly:factory", *SOME)
 
     assert (status, err) == (0, "")
     assert "seed 7" in out.splitlines()[0]
     assert re.search(r"^kept +queries\.unknown-id +seen +\d+ examples", out, re.MULTILINE)
-    assert re.search(r"^kept +submissions\.accepted .* 1 of 1 models: wan2.2-t2v-plus$", out, re.MULTILINE)
+    assert re.search(r"^kept +submissions\.accepted .* 1 of 1 model: wan2.2-t2v-plus$", out, re.MULTILINE)
     assert re.search(r"^\d+ kept, 0 broken, \d+ skipped; \d+ examples in [\d.]+ s, seed 7$", out, re.MULTILINE)
 
 
@@ -97,12 +108,21 @@ def test_on_a_terminal_one_line_says_where_the_run_is(run: Any, monkeypatch: pyt
     assert "\r" not in out
 
 
-def test_what_is_skipped_is_told_with_the_reason(run: Any) -> None:
-    status, out, _ = run("--app", "wrongly:factory", *SOME, "--only", "submissions.at-once", "--basis", "documented")
+def test_what_is_skipped_is_told_with_the_reason_and_nothing_but_that_is_no_success(run: Any) -> None:
+    status, out, err = run("--app", "wrongly:factory", *SOME, "--only", "submissions.at-once", "--basis", "documented")
 
-    assert status == 0
+    assert status == 2
     assert re.search(r"^skipped +submissions\.at-once", out, re.MULTILINE)
-    assert "1 models: it has no second endpoint" in out
+    assert "1 model: it has no second endpoint" in out
+    assert err == "fakescope: nothing was checked: every contract was skipped, for the reasons above\n"
+
+
+def test_of_several_models_those_with_the_verdict_are_named(run: Any) -> None:
+    models = ["--models", "wan2.2-t2v-plus,emo-detect-v1", "--max-examples", "2", "--seed", "7"]
+    _, out, _ = run("--app", "fakescope:create_app", *models, "--only", "submissions.answer")
+
+    assert re.search(r"^kept +submissions\.answer .* 1 of 2 models: wan2\.2-t2v-plus$", out, re.MULTILINE)
+    assert "1 model: it answers at once" in out
 
 
 def test_only_what_is_known_in_some_way_is_judged(run: Any) -> None:
@@ -128,7 +148,17 @@ def test_the_contracts_are_listed_without_a_target(run: Any) -> None:
         (["--url", "nowhere"], "'nowhere' is not an address; give one such as http://127.0.0.1:8900"),
         (["--app", "no_such_module:app"], "--app 'no_such_module:app' is not there"),
         (["--app", "wrongly:nothing"], "--app 'wrongly:nothing' is not there"),
-        (["--app", "wrongly"], "--app 'wrongly' is not there"),
+        (["--app", "wrongly"], "--app 'wrongly' is not there: give MODULE:NAME, such as myfake:app"),
+        (["--app", "wrongly:fails"], "--app 'wrongly:fails' fails when it is called: RuntimeError: no database here"),
+        (["--app", "wrongly:makes_text"], "--app 'wrongly:makes_text' makes 'text', which is no application"),
+        (["--app", "halfway:app"], "--app 'halfway:app' cannot be loaded: SyntaxError: '(' was never closed"),
+        (["--url", "http://[::1"], "'http://[::1' is not an address; give one such as http://127.0.0.1:8900"),
+        (["--url", "http://here:99999"], "'http://here:99999' is not an address"),
+        (["--url", "http://here/?key=1"], "'http://here/?key=1' is not an address"),
+        (["--app", "wrongly:right", "--key", "sk-\n"], "the key of account a is none: letters, digits and marks"),
+        (["--url", "http://127.0.0.1:9", "--key", "sk-字"], "the key of account a is none"),
+        (["--app", "wrongly:right", "--report", "json", "--report-dir", "/proc/no"], "--report-dir '/proc/no' cannot"),
+        (["--region", "mars"], "'mars' is not a region; one of beijing, singapore, virginia"),
         (["--app", "wrongly:not_there"], "--app names 5, which is no application"),
         (["--app", "wrongly:app", "--models", "sora"], "'sora' is not a known model; `fakescope models` lists them"),
         (
@@ -156,6 +186,14 @@ def test_a_server_that_does_not_answer_is_status_3_and_one_line(run: Any) -> Non
     assert (status, out) == (3, "")
     assert "no answer: GET http://127.0.0.1:9/_fakescope/health" in err
     assert len(err.splitlines()) == 1
+
+
+def test_a_password_in_an_address_is_refused_and_not_shown(run: Any) -> None:
+    status, out, err = run("--url", "http://me:secret@127.0.0.1:9")
+
+    assert (status, out) == (2, "")
+    assert "an address with a user and a password in it is not taken" in err
+    assert "secret" not in err
 
 
 def test_a_running_server_is_judged_by_its_address(run: Any, start_server: Any) -> None:
@@ -257,6 +295,62 @@ def test_what_a_hostile_server_says_is_shown_as_text(run: Any, here: Path) -> No
     json.loads((here / "contracts.json").read_text("utf-8"))
 
 
+# -- a run that does not come to its end
+
+
+CUT = [*SOME, "--only", "paths.unknown,methods.wrong,keys.missing", "--report", "junit,html,json"]
+
+
+@pytest.fixture
+def ending(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
+    """Whoever sends what only `methods.wrong` sends, the second of three, comes to this end."""
+    really = AsgiTarget._exchange
+
+    def ending(error: BaseException) -> None:
+        def exchange(target: AsgiTarget, request: Request) -> Response:
+            if request.method in ("PUT", "PATCH", "DELETE") and request.path.startswith("/api/v1"):
+                raise error
+            return really(target, request)
+
+        monkeypatch.setattr(AsgiTarget, "_exchange", exchange)
+
+    return ending
+
+
+def assert_reports_say(here: Path, ended: str) -> None:
+    report = json.loads((here / "contracts.json").read_text("utf-8"))
+    assert (report["ended"], report["counts"]["kept"]) == (ended, 1)
+    root = ElementTree.parse(here / "contracts.xml").getroot()
+    assert (root.get("tests"), root.get("errors")) == ("2", "1")
+    assert [str(error.get("message")) for error in root.iter("error")] == [ended]
+    assert ended in (here / "contracts.html").read_text("utf-8")
+
+
+def test_what_is_interrupted_says_so_in_every_report(run: Any, here: Path, ending: Any) -> None:
+    ending(KeyboardInterrupt())
+
+    status, out, err = run("--app", "fakescope:create_app", *CUT)
+
+    assert (status, err) == (130, "")
+    assert re.search(r"^1 kept, 0 broken; .*, seed 7; interrupted, 2 not tried$", out, re.MULTILINE)
+    assert_reports_say(here, "interrupted, 2 not tried")
+
+
+def test_a_server_that_is_lost_on_the_way_is_status_3_and_what_was_found_is_kept(
+    run: Any, here: Path, ending: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ending(NoAnswerError("gone"))
+    monkeypatch.setattr(
+        "fakescope_contracts.runner._must_answer", lambda target: target.send(Request("PUT", "/api/v1"))
+    )
+
+    status, out, err = run("--app", "fakescope:create_app", *CUT)
+
+    assert (status, err) == (3, "fakescope: no answer: gone\n")
+    assert "the target does not answer any more, 2 not tried" in out
+    assert_reports_say(here, "the target does not answer any more, 2 not tried")
+
+
 # -- as tests
 
 
@@ -291,6 +385,8 @@ def test_the_contracts_run_as_tests(here: Path, start_server: Any) -> None:
         ([], "give --fakescope-url http://127.0.0.1:8900, the server that is to be judged"),
         (["--fakescope-url", "nowhere"], "--fakescope-url: 'nowhere' is not an address"),
         (["--fakescope-url", "http://127.0.0.1:9"], "Connection refused"),
+        (["--fakescope-url", "http://127.0.0.1:9", "--fakescope-max-examples", "0"], "max-examples is at least 1"),
+        (["--fakescope-url", "http://127.0.0.1:9", "--fakescope-can", "fly"], "'fly' is not one of clock"),
     ],
 )
 def test_a_run_of_tests_that_cannot_be_says_why(arguments: list[str], said: str, here: Path) -> None:

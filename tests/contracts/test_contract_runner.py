@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
@@ -12,20 +12,20 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from fakescope import create_app
 from fakescope.catalog import Catalog
 from fakescope.catalog.spec import ModelSpec
+from fakescope_contracts.asgi import App, AsgiTarget
 from fakescope_contracts.conversation import Broken, Conversation, Exchange, UndecidedError
 from fakescope_contracts.registry import Contract, Draw, all_contracts, contract
 from fakescope_contracts.runner import Plan, Verdict, trials, try_out
-from fakescope_contracts.target import AsgiTarget, NoAnswerError
+from fakescope_contracts.target import NoAnswerError
 
 PLAN = Plan(max_examples=50, seed=3)
 
 
 @pytest.fixture
-def target() -> Iterator[AsgiTarget]:
-    with closing(AsgiTarget(create_app())) as target:
+def target(simulator: Callable[[], App]) -> Iterator[AsgiTarget]:
+    with closing(AsgiTarget(simulator())) as target:
         yield target
 
 
@@ -140,23 +140,32 @@ def test_there_is_at_least_one_example_for_each_model(target: AsgiTarget, catalo
     ],
 )
 def test_what_cannot_be_tried_is_skipped_with_the_reason(
-    differs: dict[str, Any], abilities: set[str], reason: str, specs: list[ModelSpec], catalog: Catalog
+    differs: dict[str, Any],
+    abilities: set[str],
+    reason: str,
+    specs: list[ModelSpec],
+    catalog: Catalog,
+    simulator: Callable[[], App],
 ) -> None:
-    with closing(AsgiTarget(create_app(), abilities=abilities)) as target:
+    with closing(AsgiTarget(simulator(), abilities=abilities)) as target:
         verdicts = judged(of(never_tried, **differs), target, specs, catalog, Plan(bases=("seen", "documented")))
 
     assert [(one.outcome, one.said) for one in verdicts] == [("skipped", reason)]
 
 
-def test_a_model_that_is_not_sold_there_is_skipped(specs: list[ModelSpec], catalog: Catalog) -> None:
-    with closing(AsgiTarget(create_app(), region="virginia", abilities={"free"})) as target:
+def test_a_model_that_is_not_sold_there_is_skipped(
+    specs: list[ModelSpec], catalog: Catalog, simulator: Callable[[], App]
+) -> None:
+    with closing(AsgiTarget(simulator(), region="virginia", abilities={"free"})) as target:
         (one, _) = judged(of(never_tried, per="model"), target, specs, catalog)
 
     assert (one.outcome, one.said) == ("skipped", "the model is not sold in virginia")
 
 
-def test_what_costs_nothing_is_tried_where_other_things_cost_money(specs: list[ModelSpec], catalog: Catalog) -> None:
-    with closing(AsgiTarget(create_app(), abilities=())) as target:
+def test_what_costs_nothing_is_tried_where_other_things_cost_money(
+    specs: list[ModelSpec], catalog: Catalog, simulator: Callable[[], App]
+) -> None:
+    with closing(AsgiTarget(simulator(), abilities=())) as target:
         (verdict,) = judged(of(lambda _talk, _spec, _draw: None, costs=False), target, specs, catalog)
 
     assert verdict.outcome == "kept"
@@ -220,20 +229,21 @@ def test_no_two_contracts_have_the_same_id_and_all_say_what_they_promise() -> No
 
 
 def test_a_request_without_an_answer_is_told_and_not_sent_again(
-    specs: list[ModelSpec], catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+    specs: list[ModelSpec], catalog: Catalog, monkeypatch: pytest.MonkeyPatch, simulator: Callable[[], App]
 ) -> None:
     asked: list[str] = []
+    right = simulator()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"].startswith("/api/v1/tasks/"):
             asked.append(scope["path"])
             await asyncio.Event().wait()
-        await create_app()(scope, receive, send)
+        await right(scope, receive, send)
 
     def check(talk: Conversation, _spec: ModelSpec, draw: Draw) -> None:
         talk.poll(str(draw(st.integers(0, 10**9))))
 
-    monkeypatch.setattr("fakescope_contracts.target._TIMEOUT_S", 0.05)
+    monkeypatch.setattr("fakescope_contracts.asgi.TIMEOUT_S", 0.05)
     with closing(AsgiTarget(app, abilities={"free"})) as target:
         (verdict,) = judged(of(check), target, specs, catalog)
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from fakescope import create_app
 from fakescope.catalog import Catalog
+from fakescope_contracts.asgi import App, AsgiTarget
 from fakescope_contracts.registry import Contract, all_contracts
 from fakescope_contracts.runner import Plan, trials, try_out
-from fakescope_contracts.target import AsgiTarget
 
 SEED, EXAMPLES = int(os.environ.get("CONTRACT_SEED", "0")), 100
 
 
 @pytest.fixture(scope="module")
-def target() -> Iterator[AsgiTarget]:
-    target = AsgiTarget(create_app())
+def target(simulator: Callable[..., App]) -> Iterator[AsgiTarget]:
+    target = AsgiTarget(simulator(seed=SEED))
     yield target
     target.close()
 

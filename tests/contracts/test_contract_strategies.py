@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakescope.catalog import Catalog, load
-from fakescope_contracts.strategies import BrokenBody, broken_bodies, refusal_of, rules_to_break
+from fakescope_contracts.breaking import BrokenBody
+from fakescope_contracts.strategies import broken_bodies, refusal_of, rules_to_break
 
 # Source: logs of the live service; Model Studio error codes.
 REFUSALS = [

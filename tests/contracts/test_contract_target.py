@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import itertools
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from fakescope import Settings, create_app
-from fakescope_contracts.target import ABILITIES, AsgiTarget, NoAnswerError, Request, UrlTarget
+from fakescope_contracts.asgi import AsgiTarget
+from fakescope_contracts.target import ABILITIES, NoAnswerError, Request, UrlTarget
 
 
 def answering(status: int = 200, body: bytes = b"{}") -> Any:
@@ -90,9 +95,110 @@ def test_an_application_that_never_answers_is_given_up(monkeypatch: pytest.Monke
         assert scope["type"] == "http"
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("fakescope_contracts.target._TIMEOUT_S", 0.01)
+    monkeypatch.setattr("fakescope_contracts.asgi.TIMEOUT_S", 0.01)
     with closing(AsgiTarget(app, abilities=())) as target, pytest.raises(NoAnswerError, match="no answer within"):
         target.send(Request("GET", "/slow"))
+
+
+def test_an_application_that_answers_without_an_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def app(scope: Any, _receive: Any, send: Any) -> None:
+        assert scope["type"] == "http"
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while True:
+            await send({"type": "http.response.body", "body": b"x" * 1000, "more_body": True})
+
+    monkeypatch.setattr("fakescope_contracts.asgi.LARGEST_ANSWER", 10_000)
+    with closing(AsgiTarget(app, abilities=())) as target, pytest.raises(NoAnswerError, match="more than"):
+        target.send(Request("GET", "/endless"))
+
+
+class Pieces(BaseHTTPRequestHandler):
+    """Answers in pieces, without an end: of a kilobyte each, or one of a byte whenever asked to go on."""
+
+    protocol_version = "HTTP/1.1"
+    piece, compressed = b"x" * 1000, False
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        if self.compressed:
+            self.send_header("Content-Encoding", "gzip")
+        self.end_headers()
+        with suppress(OSError):
+            while True:
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(self.piece), self.piece))
+                self.wfile.flush()
+
+    def log_message(self, *_: Any) -> None: ...
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., str]]:
+    """Start a server of this kind, with these attributes; where it is."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def serve(kind: type[BaseHTTPRequestHandler], **said: Any) -> str:
+        server = ThreadingHTTPServer(("127.0.0.1", 0), type("Said", (kind,), said))
+        servers.append(server)
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_server_that_answers_without_an_end_is_given_up(
+    serve: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fakescope_contracts.target.LARGEST_ANSWER", 100_000)
+    with closing(UrlTarget(serve(Pieces), abilities=())) as target, pytest.raises(NoAnswerError, match="more than"):
+        target.send(Request("GET", "/endless"))
+
+
+def test_a_small_answer_that_unpacks_to_a_large_one_is_given_up(
+    serve: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fakescope_contracts.target.LARGEST_ANSWER", 1_000_000)
+    bomb = serve(Pieces, piece=gzip.compress(b"0" * 2_000_000), compressed=True)
+    with closing(UrlTarget(bomb, abilities=())) as target, pytest.raises(NoAnswerError, match="more than"):
+        target.send(Request("GET", "/bomb"))
+
+
+def test_a_server_that_goes_on_and_on_in_time_for_each_piece_is_given_up(
+    serve: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed = itertools.count(0, 10)  # ten seconds from one look at the clock to the next
+    monkeypatch.setattr("fakescope_contracts.target.time.monotonic", lambda: next(passed))
+    with (
+        closing(UrlTarget(serve(Pieces, piece=b"x"), abilities=())) as target,
+        pytest.raises(NoAnswerError, match="no whole answer within 30 s"),
+    ):
+        target.send(Request("GET", "/trickle"))
+
+
+class Sulking(BaseHTTPRequestHandler):
+    """Fails once on a connection, and answers nothing more on it."""
+
+    protocol_version = "HTTP/1.1"
+    failed = False
+
+    def do_GET(self) -> None:
+        if self.failed:
+            self.close_connection = True
+            return
+        self.failed = True
+        self.send_response(500)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None: ...
+
+
+def test_after_a_failure_of_the_server_another_connection_is_used(serve: Callable[..., str]) -> None:
+    with closing(UrlTarget(serve(Sulking), abilities=())) as target:
+        assert [target.send(Request("GET", "/")).status for _ in range(3)] == [500, 500, 500]
 
 
 def test_time_stands_still_after_a_reset_and_moves_when_told(target: AsgiTarget) -> None:

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from fakescope.catalog import Catalog, load
+from fakescope_contracts.asgi import AsgiTarget
 from fakescope_contracts.examples.naive import app as naive
 from fakescope_contracts.mutants import MUTANTS
 from fakescope_contracts.registry import all_contracts
 from fakescope_contracts.reports import Findings, case_of
 from fakescope_contracts.reproduce import as_curl, as_pytest
 from fakescope_contracts.runner import Plan, Verdict, trials, try_out
-from fakescope_contracts.target import AsgiTarget
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "contracts.md"
 PLAN = Plan(max_examples=25, seed=7)

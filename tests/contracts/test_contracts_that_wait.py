@@ -10,9 +10,9 @@ import pytest
 
 from fakescope import Settings, create_app
 from fakescope.catalog import Catalog
+from fakescope_contracts.asgi import AsgiTarget
 from fakescope_contracts.registry import contract_of
 from fakescope_contracts.runner import Plan, Verdict, trials, try_out
-from fakescope_contracts.target import AsgiTarget
 
 
 @pytest.fixture

@@ -19,9 +19,10 @@ import pytest
 from fakescope import Settings, create_app
 from fakescope.catalog import load
 from fakescope.catalog import loader as catalog_loader
+from fakescope_contracts.asgi import AsgiTarget
 from fakescope_contracts.drift import Finding, changes, look, patch
 from fakescope_contracts.probes import UNPROBED, probes, unprobed
-from fakescope_contracts.target import AsgiTarget, Response, Target
+from fakescope_contracts.target import Response, Target
 from fakescope_contracts.vendor import Gate
 
 CATALOG = load()
@@ -249,7 +250,7 @@ def drift(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 
     known = {name: value for name, value in os.environ.items() if name != "DASHSCOPE_API_KEY"}
     command = [sys.executable, "-m", "fakescope", "drift", "--zero-cost", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=known | environment, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, env=known | environment, timeout=120, check=False)
 
 
 def test_the_command_says_what_it_found_as_text_and_as_json(start_server: Callable[..., Any]) -> None:

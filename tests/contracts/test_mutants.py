@@ -11,11 +11,11 @@ import pytest
 from fakescope import Settings, create_app
 from fakescope.catalog import Catalog
 from fakescope_contracts import accounts, ends, limits, lists, tasks, usage
+from fakescope_contracts.asgi import App, AsgiTarget
 from fakescope_contracts.mutants import MUTANTS, Answer, Call, Mutant, mutated
 from fakescope_contracts.registry import Contract, contract_of
 from fakescope_contracts.reproduce import Case, as_pytest
 from fakescope_contracts.runner import Plan, Verdict, trials, try_out
-from fakescope_contracts.target import App, AsgiTarget
 
 MODELS = ("wan2.6-t2v", "wan2.2-t2i-flash")
 """A film, whose wrong fields show in its task, and pictures, which are counted."""
@@ -30,15 +30,15 @@ ABOUT_TASKS = [one.id for module in (tasks, accounts, ends, usage, lists, limits
 
 @pytest.fixture
 def server(catalog: Catalog) -> Callable[[], App]:
-    """A simulator at the vendor's pace."""
+    """A simulator of today, as reproducers have it: they compare times with the machine's clock."""
     return lambda: create_app(Settings(seed=1, speed=1), catalog=catalog)
 
 
 @pytest.fixture
-def served(server: Callable[[], App]) -> Iterator[Callable[[Mutant], AsgiTarget]]:
+def served(simulator: Callable[..., App]) -> Iterator[Callable[[Mutant], AsgiTarget]]:
     """One that is wrong in that way."""
     with ExitStack() as stack:
-        yield lambda mutant: stack.enter_context(closing(AsgiTarget(mutated(server(), mutant))))
+        yield lambda mutant: stack.enter_context(closing(AsgiTarget(mutated(simulator(speed=1), mutant))))
 
 
 def verdicts(

@@ -16,7 +16,7 @@ from fakescope.clock import SystemClock
 from fakescope.engine.task import Account, Draft
 from fakescope.simulator import Rules, Simulator
 from fakescope.store.memory import MemoryStore
-from fakescope_contracts.strategies import smallest_body
+from fakescope_contracts.boundaries import smallest_body
 
 CATALOG = load()
 SPECS = {spec.name: spec for spec in CATALOG.specs()}

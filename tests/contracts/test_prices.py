@@ -11,7 +11,7 @@ import pytest
 from fakescope.catalog import load
 from fakescope.catalog.rules import Boolean
 from fakescope.catalog.spec import ModelSpec
-from fakescope_contracts.strategies import smallest_body
+from fakescope_contracts.boundaries import smallest_body
 from fakescope_contracts.values import accepted
 
 SPECS = {spec.name: spec for spec in load().specs()}

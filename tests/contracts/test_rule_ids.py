@@ -13,7 +13,7 @@ import fakescope
 from fakescope.catalog import load
 from fakescope.catalog.rules import Rule
 from fakescope.catalog.spec import ModelSpec
-from fakescope_contracts.strategies import boundary_cases, large_cases
+from fakescope_contracts.boundaries import boundary_cases, large_cases
 
 SPECS = load().specs()
 README = (Path(fakescope.__file__).parent / "catalog" / "models" / "README.md").read_text("utf-8")

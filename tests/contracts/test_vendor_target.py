@@ -24,10 +24,11 @@ import pytest
 from fakescope import Settings, create_app
 from fakescope.catalog import load
 from fakescope.errors import SettingsError
+from fakescope_contracts.asgi import AsgiTarget
 from fakescope_contracts.registry import all_contracts, contract_of
 from fakescope_contracts.runner import Plan, Trial, run, trials
 from fakescope_contracts.spending import Spending, allow, estimates
-from fakescope_contracts.target import AsgiTarget, NoAnswerError, Request, Response, UrlTarget
+from fakescope_contracts.target import NoAnswerError, Request, Response, UrlTarget
 from fakescope_contracts.vendor import Gate, Purse, VendorTarget, open_target
 
 KEY = "sk-0123456789abcdef0123456789abcdef"
@@ -214,21 +215,21 @@ def test_contracts_that_cost_money_are_held_by_the_gate_if_they_are_run_all_the_
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     known = {name: value for name, value in os.environ.items() if not name.startswith(("DASHSCOPE", "CONTRACT"))}
     whole = [sys.executable, "-m", "fakescope", "contract", *arguments]
-    return subprocess.run(whole, capture_output=True, text=True, env=known, timeout=100, check=False)
+    return subprocess.run(whole, capture_output=True, text=True, env=known, timeout=300, check=False)
 
 
 def billed(server: Any) -> Decimal:
     total = Decimal(0)
     for account in ("a", "b"):
-        ledger = httpx.get(
-            f"{server.origin}/_fakescope/ledger", headers={"Authorization": f"Bearer sk-contract-{account}"}
-        )
+        headers = {"Authorization": f"Bearer sk-contract-{account}"}
+        ledger = httpx.get(f"{server.origin}/_fakescope/ledger", headers=headers, timeout=60)
         total += Decimal(ledger.json()["cost_cny"])
     return total
 
 
 def tasks(server: Any) -> int:
-    shown = httpx.get(f"{server.origin}/_fakescope/tasks", headers={"Authorization": "Bearer sk-contract-a"})
+    headers = {"Authorization": "Bearer sk-contract-a"}
+    shown = httpx.get(f"{server.origin}/_fakescope/tasks", headers=headers, timeout=60)
     return len(shown.json()["tasks"])
 
 
@@ -289,7 +290,7 @@ class Wrong(AsgiTarget):
 
 
 def test_a_promise_that_was_broken_is_told_although_the_money_is_gone_when_it_is_tried_again() -> None:
-    with closing(Wrong(create_app(Settings(speed=inf), catalog=CATALOG))) as target:
+    with closing(Wrong(create_app(Settings(seed=1, speed=inf), catalog=CATALOG))) as target:
         gate = Gate(target, CATALOG, Purse(Decimal("0.60")))
         (trial,) = trials([contract_of("paths.slash")], gate, MODELS[1:2], Plan(max_examples=5))
         (verdict,) = run([trial], gate, CATALOG, Plan(max_examples=5))
@@ -320,7 +321,7 @@ def test_a_budget_is_an_amount(budget: str) -> None:
 @pytest.fixture
 def to_spend() -> Iterator[list[Trial]]:
     """Three examples of a contract that submits, with a model whose dearest submission is 4 pictures at 0.14."""
-    with closing(AsgiTarget(create_app(Settings(), catalog=CATALOG))) as target:
+    with closing(AsgiTarget(create_app(Settings(seed=1), catalog=CATALOG))) as target:
         gate = Gate(target, CATALOG, Purse(Decimal(1)))
         yield trials([contract_of("paths.slash")], gate, MODELS[1:2], Plan(max_examples=3))
 

@@ -20,8 +20,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fakescope.catalog import load
+from fakescope_contracts.asgi import AsgiTarget
 from fakescope_contracts.strategies import broken_bodies, valid_bodies
-from fakescope_contracts.target import AsgiTarget, Request
+from fakescope_contracts.target import Request
 from fakescope_contracts.vendor import Gate, WithheldError
 
 KEY = "sk-0123456789abcdef0123456789abcdef"

@@ -105,14 +105,14 @@ def by_sdk_async_client(base: str, key: str, prompt: str) -> Film:
 
 
 def by_httpx(base: str, key: str, prompt: str) -> Film:
-    with httpx.Client(headers=headers(key), trust_env=False, verify=False) as client:
+    with httpx.Client(headers=headers(key), trust_env=False, verify=False, timeout=60) as client:
         task = client.post(base + SUBMIT, json=body(prompt)).json()["output"]["task_id"]
         return film_of(client.get(f"{base}/tasks/{task}").json())
 
 
 def by_httpx_asyncio(base: str, key: str, prompt: str) -> Film:
     async def run() -> Film:
-        async with httpx.AsyncClient(headers=headers(key), trust_env=False, verify=False) as client:
+        async with httpx.AsyncClient(headers=headers(key), trust_env=False, verify=False, timeout=60) as client:
             task = (await client.post(base + SUBMIT, json=body(prompt))).json()["output"]["task_id"]
             return film_of((await client.get(f"{base}/tasks/{task}")).json())
 
@@ -122,8 +122,8 @@ def by_httpx_asyncio(base: str, key: str, prompt: str) -> Film:
 def by_requests(base: str, key: str, prompt: str) -> Film:
     with requests.Session() as session:
         session.headers.update(headers(key))
-        task = session.post(base + SUBMIT, json=body(prompt), timeout=5).json()["output"]["task_id"]
-        return film_of(session.get(f"{base}/tasks/{task}", timeout=5).json())
+        task = session.post(base + SUBMIT, json=body(prompt), timeout=60).json()["output"]["task_id"]
+        return film_of(session.get(f"{base}/tasks/{task}", timeout=60).json())
 
 
 def by_aiohttp(base: str, key: str, prompt: str) -> Film:
@@ -201,7 +201,9 @@ def plain(start_server: Callable[..., Any], tmp_path_factory: pytest.TempPathFac
 
         def order(action: str, **values: float) -> None:
             owner = {"Authorization": "Bearer sk-fake-plain"}
-            httpx.put(clock, json={"action": action, **values}, headers=owner, trust_env=False).raise_for_status()
+            httpx.put(
+                clock, json={"action": action, **values}, headers=owner, trust_env=False, timeout=60
+            ).raise_for_status()
 
         order("freeze")
         task = video.async_call(MODEL, prompt, api_key="sk-fake-plain")
@@ -216,7 +218,8 @@ class Origin:
     """A server that answers everything with one body, and counts."""
 
     def __init__(self) -> None:
-        self.hits, self.body, self.headers = 0, b'{"output":{"text":"hello"}}', {"Content-Type": "application/json"}
+        self.hits, self.counting = 0, threading.Lock()
+        self.body, self.headers = b'{"output":{"text":"hello"}}', {"Content-Type": "application/json"}
         origin = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -224,7 +227,8 @@ class Origin:
 
             def do_GET(self) -> None:
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                origin.hits += 1
+                with origin.counting:
+                    origin.hits += 1
                 self.send_response(200)
                 for name, value in origin.headers.items():
                     self.send_header(name, value)
@@ -237,8 +241,11 @@ class Origin:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        class Server(ThreadingHTTPServer):
+            request_queue_size = 128  # of five, the sixth client that comes at once may wait for seconds
+            daemon_threads = True
+
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/api/v1/tasks"
 
 

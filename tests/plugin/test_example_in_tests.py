@@ -49,7 +49,7 @@ from dashscope import VideoSynthesis
 
 from fakescope import use_cassette
 
-with use_cassette("boat.yaml", record_mode="once") as cassette:
+with use_cassette("boat.yaml", record_mode="once", budget=5) as cassette:
     film = VideoSynthesis.call("wan2.6-t2v", "A paper boat crosses a puddle")
 print(film.output.task_status, *cassette.unused())
 """

@@ -22,7 +22,8 @@ FILM = """
     import pytest
 
     def film(base, prompt="a cat"):
-        with httpx.Client(trust_env=False, verify=False, headers={{"Authorization": "Bearer sk-fake-run"}}) as client:
+        key = {{"Authorization": "Bearer sk-fake-run"}}
+        with httpx.Client(trust_env=False, verify=False, timeout=60, headers=key) as client:
             body = {{"model": "wan2.6-t2v", "input": {{"prompt": prompt}}}}
             task = client.post(base + "{submit}", json=body, headers={{"X-DashScope-Async": "enable"}}).json()
             return client.get(base + "/tasks/" + task["output"]["task_id"]).json()["output"]
@@ -87,7 +88,7 @@ def test_recording_of_four_polls_takes_any_number(run: Run, plain: Any, polls: i
     source = f"""
     @pytest.mark.fakescope_cassette({str(plain.path)!r}, replay={replay!r})
     def test_film():
-        with httpx.Client(trust_env=False, verify=False) as client:
+        with httpx.Client(trust_env=False, verify=False, timeout=60) as client:
             body = {{"model": "wan2.6-t2v", "input": {{"prompt": {plain.prompt!r}}}}}
             task = client.post(NOWHERE + "/services/aigc/video-generation/video-synthesis", json=body,
                                headers={{"X-DashScope-Async": "enable"}}).json()["output"]
@@ -116,7 +117,7 @@ def test_fifty_tasks_at_once_each_get_their_own_answer(run: Run) -> None:
     def test_films():
         async def all_of(numbers):
             key = {"Authorization": "Bearer sk-fake-50"}
-            async with httpx.AsyncClient(trust_env=False, verify=False, headers=key) as client:
+            async with httpx.AsyncClient(trust_env=False, verify=False, timeout=60, headers=key) as client:
                 return await asyncio.gather(*(make(WHERE, client, n) for n in numbers))
         numbers = [n * 17 % 50 for n in range(50)] if WHERE == NOWHERE else list(range(50))
         assert asyncio.run(all_of(numbers)) == [f"cat {n}" for n in numbers]
@@ -370,7 +371,7 @@ def test_workers_of_xdist_record_beside_each_other(run: Run) -> None:
 def test_plugin_loads_nothing_but_itself() -> None:
     program = "import sys, pytest; old = {*sys.modules}; import fakescope.pytest_plugin; print(*{*sys.modules} - old)"
     loaded = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
     ).stdout
     assert set(loaded.split()) <= {"fakescope", "fakescope._version", "fakescope.errors", "fakescope.pytest_plugin"}
 

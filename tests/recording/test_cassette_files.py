@@ -7,6 +7,8 @@ import gzip
 import json
 import os
 import re
+import shutil
+import tempfile
 import zlib
 from collections.abc import Callable
 from hashlib import sha256
@@ -18,11 +20,11 @@ import pytest
 import requests
 import vcr  # type: ignore[import-untyped]
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fakescope.recording.exchange import Cassette, Exchange, Headers, Provenance, Request, Response
-from fakescope.recording.files import CassetteError, load, load_folder, save
+from fakescope.recording.files import CassetteError, _yaml, load, load_folder, save
 from fakescope.recording.reading import MOST_BYTES
 from fakescope.recording.session import Options, Session
 
@@ -611,16 +613,40 @@ def test_the_limits_are_what_the_messages_say() -> None:
     assert MOST_BYTES == 50_000_000
 
 
-def test_a_session_whose_folder_has_gone_says_so_in_one_line(tmp_path: Path) -> None:
+def test_a_session_whose_folder_has_gone_says_so_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     place = tmp_path / "cassettes"
     session = Session(place / "x.yaml", Options(record_mode="once"))
     session.take(Request("GET", f"{BASE}/tasks/1"), Response(200))
-    (place / ".x.yaml.recording").unlink()
-    place.rmdir()
+    shutil.rmtree(place)
     place.touch()
 
-    with pytest.raises(CassetteError, match="cannot be written: File exists"):
+    with pytest.raises(CassetteError, match=r"saved elsewhere, as .*/x\.yaml: .*cannot be written: File exists"):
         session.close()
+
+
+@given(
+    st.lists(st.text(st.sampled_from("{}[]\n a#:-é\x85\u2028\ufeff\U0001f426\t\"'"), max_size=12), max_size=4).map(
+        lambda lines: "{" + "\n".join(lines) + "}"
+    )
+)
+@example('{\n  "a": 1\n}')
+@example("[\n  1\n]")
+def test_a_body_is_written_as_yamls_own_writer_would(text: str) -> None:
+    """Ours takes a short way with indented bodies."""
+
+    class Plain(yaml.SafeDumper):
+        def ignore_aliases(self, _data: Any) -> bool:
+            return True
+
+    def shown(dumper: Any, value: str) -> Any:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+    Plain.add_representer(str, shown)
+    document = {"interactions": [{"string": text}]}
+    expected = yaml.dump(document, Dumper=Plain, sort_keys=False, allow_unicode=True, width=1_000_000)
+
+    assert _yaml(document).decode() == expected
 
 
 def test_newer_format_is_named_even_if_nothing_else_is_known_of_it(tmp_path: Path) -> None:

@@ -11,7 +11,10 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
+from fakescope.recording import secrets
 from fakescope.recording.exchange import Cassette, Exchange, Headers, Provenance, Request, Response
 from fakescope.recording.files import CassetteError, load, save
 from fakescope.recording.lint import lint
@@ -324,3 +327,17 @@ def test_lint_finds_nothing_in_what_was_saved(tmp_path: Path) -> None:
         save(Cassette(SEEN, _places(secret.text)), tmp_path / f"{n}.yaml")
 
     assert list(lint(tmp_path)) == []
+
+
+@pytest.mark.parametrize("rule", secrets._RULES, ids=lambda rule: rule.kind)
+def test_every_match_of_a_rule_has_one_of_its_words(rule: Any) -> None:
+    """A text without the words is not searched at all: they must never hide anything."""
+
+    @given(st.from_regex(rule.pattern))
+    def check(text: str) -> None:
+        found = rule.pattern.search(text)
+        assume(found is not None)
+        assert found is not None
+        assert not rule.words or any(word in found[0].casefold() for word in rule.words)
+
+    check()

@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakescope.catalog import Catalog
-from fakescope.recording.budget import Budget, BudgetError, Prices, parse_budget
+from fakescope.recording.budget import Budget, BudgetError, Prices, Purse, parse_budget
 from fakescope.recording.proxy import Proxy, make_client
-from fakescope.recording.tape import Tape
+from fakescope.recording.recorder import Recorder
 
 VENDOR = "https://dashscope.aliyuncs.com"
 T2V = "/api/v1/services/aigc/video-generation/video-synthesis"
@@ -179,18 +179,18 @@ class Still:
         return 0
 
 
-def recorder(catalog: Catalog, upstream: Any, cny: str, **differs: Any) -> tuple[httpx.AsyncClient, Budget, Tape]:
-    budget, tape = Budget(Decimal(cny)), Tape(Still(), VENDOR)
+def proxy(catalog: Catalog, upstream: Any, cny: str, **differs: Any) -> tuple[httpx.AsyncClient, Budget]:
+    budget = Budget(Decimal(cny))
     app = Proxy(
         VENDOR,
         "sk-upstream-key-0123456789",
         client=make_client(httpx.ASGITransport(upstream)),
-        tape=tape,
+        recorder=Recorder(Still()),
         prices=Prices(catalog, "dashscope.aliyuncs.com"),
-        budget=budget,
+        purse=Purse(budget),
         **differs,
     )
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://recorder"), budget, tape
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://recorder"), budget
 
 
 @given(
@@ -203,7 +203,7 @@ def test_never_more_is_submitted_at_a_time_than_the_budget_allows(
     catalog: Catalog, seconds: list[int], limit: int, answers: dict[int, str], pauses: dict[int, int]
 ) -> None:
     vendor = Vendor(answers, pauses)
-    http, budget, _ = recorder(catalog, vendor, str(limit), log=StringIO())
+    http, budget = proxy(catalog, vendor, str(limit), log=StringIO())
 
     async def all_at_once() -> list[httpx.Response]:
         return await asyncio.gather(

@@ -15,11 +15,12 @@ import pytest
 
 from fakescope.catalog import Catalog
 from fakescope.recording import proxy
-from fakescope.recording.budget import Budget, Prices
-from fakescope.recording.exchange import Exchange, Request
-from fakescope.recording.proxy import Media, Proxy, make_client
+from fakescope.recording.budget import Budget, Prices, Purse
+from fakescope.recording.exchange import Exchange, Request, Response
+from fakescope.recording.media import Policy
+from fakescope.recording.proxy import Proxy, make_client
+from fakescope.recording.recorder import Recorder
 from fakescope.recording.redaction import as_recorded, redact
-from fakescope.recording.tape import Tape
 
 UPSTREAM, KEY = "https://dashscope.aliyuncs.com", "sk-real-0123456789abcdef"
 T2V = "/api/v1/services/aigc/video-generation/video-synthesis"
@@ -34,19 +35,19 @@ class Bench:
     """A recorder between a client in this process and an upstream that is a function; both sides are looked at."""
 
     def __init__(
-        self, catalog: Catalog, answer: Answer | httpx.AsyncBaseTransport, cny: str, media: Media, clock: Any
+        self, catalog: Catalog, answer: Answer | httpx.AsyncBaseTransport, cny: str, media: Policy, clock: Any
     ) -> None:
         self.asked: list[httpx.Request] = []
         self.log = StringIO()
-        self.budget, self.tape = Budget(Decimal(cny)), Tape(clock, UPSTREAM)
+        self.recorder, self.purse = Recorder(clock), Purse(Budget(Decimal(cny)))
         transport = answer if isinstance(answer, httpx.AsyncBaseTransport) else httpx.MockTransport(self._noted(answer))
         self.app = Proxy(
             UPSTREAM,
             KEY,
             client=make_client(transport),
-            tape=self.tape,
+            recorder=self.recorder,
             prices=Prices(catalog, "dashscope.aliyuncs.com"),
-            budget=self.budget,
+            purse=self.purse,
             media=media,
             log=self.log,
         )
@@ -68,12 +69,12 @@ class Bench:
 
     @property
     def recorded(self) -> tuple[Exchange, ...]:
-        return self.tape.cassette("2026-02-09", {}, "x").exchanges
+        return self.recorder.cassette().exchanges
 
 
 @pytest.fixture
 def bench(catalog: Catalog, clock: Any) -> Callable[..., Bench]:
-    def make(answer: Any, cny: str = "100", media: Media = "describe") -> Bench:
+    def make(answer: Any, cny: str = "100", media: Policy = "describe") -> Bench:
         return Bench(catalog, answer, cny, media, clock)
 
     return make
@@ -260,12 +261,12 @@ async def test_without_a_known_price_nothing_is_sent_unless_allowed(bench: Bench
     one = bench(accepted)
 
     refused = await one.submit(model="wan9.9-t2v")
-    one.app._allow_unpriced = True
+    one.purse.allow_unpriced = True
     passed = await one.submit(model="wan9.9-t2v")
 
     assert (refused.status_code, refused.headers["x-fakescope-error"]) == (403, "Unpriced")
     assert "--allow-unpriced" in refused.json()["detail"]
-    assert (passed.status_code, one.app.uncounted, one.budget.reserved) == (200, 1, Decimal(0))
+    assert (passed.status_code, one.purse.uncounted, one.purse.budget.reserved) == (200, 1, Decimal(0))
 
 
 @pytest.mark.parametrize(("status", "counted"), [(400, 0), (401, 0), (429, 0), (500, 5), (503, 5), (200, 5)])
@@ -275,7 +276,7 @@ async def test_money_comes_back_where_the_vendor_refused(bench: Benches, status:
 
     await one.submit()
 
-    assert one.budget.reserved == counted
+    assert one.purse.budget.reserved == counted
 
 
 @pytest.mark.parametrize(("status", "counted"), [("FAILED", 0), ("CANCELED", 0), ("SUCCEEDED", 5), ("RUNNING", 5)])
@@ -286,7 +287,7 @@ async def test_money_comes_back_once_where_a_task_was_not_billed(bench: Benches,
     for _ in range(3):
         await one.http.get(TASK)
 
-    assert one.budget.reserved == counted
+    assert one.purse.budget.reserved == counted
 
 
 @pytest.mark.parametrize(
@@ -312,7 +313,7 @@ async def test_an_upstream_that_does_not_answer_is_one_line_of_ours(
 
     answer = await one.submit()
 
-    assert (answer.status_code, one.budget.reserved) == (status, Decimal(counted))
+    assert (answer.status_code, one.purse.budget.reserved) == (status, Decimal(counted))
     assert answer.headers["x-fakescope-error"].startswith("Upstream")
     assert "dashscope.aliyuncs.com" in answer.json()["detail"]
     assert one.log.getvalue().count("\n") == 1
@@ -345,7 +346,7 @@ async def test_an_answer_that_is_too_large_passes_and_is_not_recorded(
 
 
 @pytest.mark.parametrize("media", ["keep", "describe"])
-async def test_result_links_lead_through_here_and_the_download_is_recorded(bench: Benches, media: Media) -> None:
+async def test_result_links_lead_through_here_and_the_download_is_recorded(bench: Benches, media: Policy) -> None:
     film = bytes(range(256)) * 1000
 
     def vendor(request: httpx.Request) -> httpx.Response:
@@ -483,7 +484,7 @@ async def test_a_submission_goes_on_when_its_client_has_left(bench: Benches, kin
     await call(one.app, T2V, receive, send, method="POST", headers=headers)
 
     assert one.recorded[0].response.body == b'{"output": {}}'
-    assert one.budget.reserved == 5
+    assert one.purse.budget.reserved == 5
 
 
 async def test_a_submission_that_is_cut_off_by_our_end_is_told(bench: Benches) -> None:
@@ -492,14 +493,14 @@ async def test_a_submission_that_is_cut_off_by_our_end_is_told(bench: Benches) -
 
     one = bench(httpx.ASGITransport(upstream))
     submission = asyncio.ensure_future(one.submit())
-    while not one.budget.reserved:
+    while not one.purse.budget.reserved:
         await asyncio.sleep(0)
 
     submission.cancel()
     await asyncio.gather(submission, return_exceptions=True)
 
     assert "a submission was cut off" in one.log.getvalue()
-    assert one.budget.reserved == 5
+    assert one.purse.budget.reserved == 5
 
 
 async def test_a_body_that_breaks_off_is_not_recorded_and_not_ended_as_if_it_were_whole(bench: Benches) -> None:
@@ -546,19 +547,23 @@ async def test_redirects_are_passed_on_and_not_followed(bench: Benches) -> None:
 async def test_one_answer_of_a_simulator_makes_it_a_simulated_recording(bench: Benches) -> None:
     one = bench(accepted)
     await one.submit()
-    assert one.tape.basis == "seen"
+    assert one.recorder.cassette().provenance.basis == "seen"
 
     other = bench(lambda _request: httpx.Response(200, headers={"X-Fakescope-Version": "1"}, json={}))
     await other.http.get(TASK)
 
-    assert other.tape.basis == "simulated"
+    assert other.recorder.cassette().provenance.basis == "simulated"
 
 
 @pytest.mark.parametrize(
     "upstream", ["http://127.0.0.1:8900", "https://example.com", "https://notaliyuncs.com", "http://x.aliyuncs.com"]
 )
 def test_behind_a_host_that_is_not_the_vendors_nothing_is_called_seen(upstream: str, clock: Any) -> None:
-    assert Tape(clock, upstream).basis == "simulated"
+    recorder = Recorder(clock)
+
+    recorder.add(Exchange(Request("GET", f"{upstream}{TASK}"), Response(200)))
+
+    assert recorder.cassette().provenance.basis == "simulated"
 
 
 async def test_a_simulators_own_failure_is_not_recorded(bench: Benches) -> None:

@@ -14,10 +14,10 @@ import httpx
 import pytest
 
 from fakescope.catalog import Catalog
-from fakescope.recording.budget import Budget, Prices
+from fakescope.recording.budget import Budget, Prices, Purse
 from fakescope.recording.files import load, save
 from fakescope.recording.proxy import Proxy, make_client
-from fakescope.recording.tape import Tape
+from fakescope.recording.recorder import Recorder
 
 VENDOR = "https://dashscope.aliyuncs.com"
 T2V = "/api/v1/services/aigc/video-generation/video-synthesis"
@@ -106,15 +106,14 @@ def test_no_planted_secret_is_in_any_byte_written(
     catalog: Catalog, clock: Any, tmp_path: Path, media: Literal["keep", "describe", "drop"]
 ) -> None:
     log = StringIO()
-    tape = Tape(clock, VENDOR)
+    recorder = Recorder(clock)
     app = Proxy(
         VENDOR,
         PLANTED["upstream key"],
         client=make_client(httpx.MockTransport(vendor)),
-        tape=tape,
+        recorder=recorder,
         prices=Prices(catalog, "dashscope.aliyuncs.com"),
-        budget=Budget(Decimal(1000)),
-        allow_unpriced=True,
+        purse=Purse(Budget(Decimal(1000)), allow_unpriced=True),
         media=media,
         log=log,
     )
@@ -125,12 +124,12 @@ def test_no_planted_secret_is_in_any_byte_written(
             await use(http)
 
     asyncio.run(session())
-    save(tape.cassette("2026-02-09", {}, "planted"), tmp_path / "planted.yaml", media=media)
+    save(recorder.cassette(), tmp_path / "planted.yaml", media=media)
 
     written = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
     found = [kind for kind, secret in PLANTED.items() if secret.encode() in written or secret in log.getvalue()]
     assert found == []
-    assert len(load(tmp_path / "planted.yaml").exchanges) == len(tape) == (8 if media == "drop" else 9)
+    assert len(load(tmp_path / "planted.yaml").exchanges) == len(recorder) == (8 if media == "drop" else 9)
 
 
 def test_every_planted_secret_did_pass() -> None:

@@ -52,6 +52,30 @@ def test_a_harmless_prompt_stays_as_it_is(prompt: str) -> None:
     assert _sent(model="m", input={"prompt": prompt})["input"]["prompt"] == prompt
 
 
+def test_a_uuid_of_the_users_own_stays_though_the_answer_repeats_it() -> None:
+    """A replay is asked with the same one."""
+    task = "7fcfa6e6" + "-bec0-4938-a444-f23a47e8dd48"
+    told = _told(output={"task_id": task, "orig_prompt": f"A heron named {UUID}"})
+
+    [exchange] = redact([Exchange(_asked(model="m", input={"prompt": f"A heron named {UUID}"}), told)], "x")
+
+    assert json.loads(exchange.request.body)["input"]["prompt"] == f"A heron named {UUID}"
+    output = json.loads(exchange.response.body)["output"]
+    assert output["orig_prompt"] == f"A heron named {UUID}"
+    assert output["task_id"].startswith("fa4e")
+
+
+def test_an_id_of_the_vendors_in_a_prompt_is_its_fake() -> None:
+    told = Exchange(_asked(model="m", input={"prompt": "A heron"}), _told(output={"task_id": UUID}))
+    asked = Exchange(_asked(model="m", input={"prompt": f"As in {UUID}"}), Response(200), 1)
+
+    first, second = redact([told, asked], "x")
+
+    fake = json.loads(first.response.body)["output"]["task_id"]
+    assert fake != UUID
+    assert json.loads(second.request.body)["input"]["prompt"] == f"As in {fake}"
+
+
 @pytest.mark.parametrize(
     ("link", "kept"),
     [

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from fakescope import Settings, create_app
 from fakescope.catalog import Catalog
-from fakescope.recording.budget import Budget, Prices
+from fakescope.recording.budget import Budget, Prices, Purse
 from fakescope.recording.files import load, save
 from fakescope.recording.player import Player
 from fakescope.recording.proxy import Proxy, make_client
-from fakescope.recording.tape import Tape
+from fakescope.recording.recorder import Recorder
 from fakescope.recording.transport import AsyncReplayTransport
 
 UPSTREAM = "http://127.0.0.1:8900"
@@ -90,23 +90,22 @@ async def play(http: httpx.AsyncClient, clock: Clock, steps: list[Step]) -> list
 async def recorded(catalog: Catalog, steps: list[Step], file: Path) -> list[tuple[int, bytes]]:
     clock = Clock()
     app = create_app(Settings(seed=5, speed=1), catalog=catalog, clock=clock)
-    tape = Tape(clock, UPSTREAM)
+    recorder = Recorder(clock)
     proxy = Proxy(
         UPSTREAM,
         "sk-fake-round-trip",
         client=make_client(httpx.ASGITransport(app)),
-        tape=tape,
+        recorder=recorder,
         prices=Prices(catalog, ""),
-        budget=Budget(Decimal(100_000)),
-        allow_unpriced=True,
+        purse=Purse(Budget(Decimal(100_000)), allow_unpriced=True),
         media="keep",
     )
     transport = httpx.ASGITransport(proxy)
     headers = {"Authorization": "Bearer sk-fake-me-or-other"}
     async with httpx.AsyncClient(transport=transport, base_url="http://recorder", headers=headers) as http:
         said = await play(http, clock, steps)
-    if len(tape):
-        save(tape.cassette("2026-02-09", {}, "x"), file, media="keep")
+    if len(recorder):
+        save(recorder.cassette(), file, media="keep")
     return said
 
 

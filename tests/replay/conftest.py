@@ -114,7 +114,7 @@ class ReplayServer:
         """End it, and give what it said on standard error."""
         if self.process.poll() is None:
             self.process.terminate()
-        _, said = self.process.communicate(timeout=10)
+        _, said = self.process.communicate(timeout=60)
         return said
 
 

@@ -106,7 +106,7 @@ def test_official_sdk_shows_a_miss_to_people(official: Any) -> None:
 
 def curl(*arguments: str) -> bytes:
     return subprocess.run(
-        ["curl", "-sS", "--fail", "--noproxy", "*", *arguments], capture_output=True, check=True, timeout=30
+        ["curl", "-sS", "--fail", "--noproxy", "*", *arguments], capture_output=True, check=True, timeout=60
     ).stdout
 
 
@@ -139,6 +139,6 @@ def test_node_replays(server: Any, tmp_path: Path) -> None:
     script = tmp_path / "film.mjs"
     script.write_text(NODE)
     command = ["node", str(script), server.base, "sk-fake-node", PROMPT]
-    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.split()
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.split()
     assert said[:2] == ["PENDING", "SUCCEEDED"]
     assert bytes.fromhex(said[2])[4:8] == b"ftyp"

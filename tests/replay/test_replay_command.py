@@ -20,7 +20,7 @@ ID_2 = "8e2d64a1-0b3c-4d7f-9a21-3c4d5e6f7a02"
 
 def replay(*arguments: str | Path) -> tuple[int, str, str]:
     done = subprocess.run(
-        [sys.executable, "-m", "fakescope", "replay", *map(str, arguments)], capture_output=True, text=True, timeout=30
+        [sys.executable, "-m", "fakescope", "replay", *map(str, arguments)], capture_output=True, text=True, timeout=60
     )
     return done.returncode, done.stdout, done.stderr
 
@@ -28,7 +28,7 @@ def replay(*arguments: str | Path) -> tuple[int, str, str]:
 def ask(server: Any, request: Any) -> httpx.Response:
     headers = {"Authorization": "Bearer sk-fake-test", **dict(request.headers)}
     url = request.url.replace("https://dashscope.aliyuncs.com/api/v1", server.base)
-    return httpx.request(request.method, url, content=request.body, headers=headers, trust_env=False)
+    return httpx.request(request.method, url, content=request.body, headers=headers, trust_env=False, timeout=60)
 
 
 def test_server_says_that_it_is_ready_answers_and_tells_at_the_end_what_was_not_used(

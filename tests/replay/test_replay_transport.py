@@ -55,7 +55,7 @@ def player(tapes: Any) -> Player:
 
 def test_client_runs_a_task_and_downloads_its_film(player: Player, time: Time, tmp_path: Path) -> None:
     http = httpx.Client(transport=ReplayTransport(player, clock=time))
-    with http, Client("sk-fake", http=http, sleep=time.sleep, clock=lambda: time.seconds) as client:
+    with http, Client("sk-fake", http=http, sleep=time.sleep, clock=lambda: time.seconds, seed=1) as client:
         film = client.text_to_video("a cat", model="wan2.6-t2v", size="1280*720")
         client.download(film, tmp_path / "film.mp4")
     assert (film.status, film.id) == ("SUCCEEDED", ID)
@@ -66,7 +66,7 @@ def test_client_runs_a_task_and_downloads_its_film(player: Player, time: Time, t
 def test_asyncio_client_runs_a_task(player: Player, time: Time) -> None:
     async def run() -> str:
         async with httpx.AsyncClient(transport=AsyncReplayTransport(player, clock=time)) as http:
-            client = AsyncClient("sk-fake", http=http, sleep=time.asleep, clock=lambda: time.seconds)
+            client = AsyncClient("sk-fake", http=http, sleep=time.asleep, clock=lambda: time.seconds, seed=1)
             return (await client.text_to_video("a cat", model="wan2.6-t2v", size="1280*720")).status
 
     assert asyncio.run(run()) == "SUCCEEDED"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from fakescope_contracts.mutants.wrapping import Answer, Call, edits, mutant
@@ -211,3 +214,84 @@ def task_id_is_called_id(_call: Call, body: Any) -> None:
     """The answer to a submission calls the task's id `id`."""
     if "task_id" in body["output"]:
         body["output"]["id"] = body["output"].pop("task_id")
+
+
+@mutant("queries.unknown-id")
+async def odd_ids_are_refused(call: Call) -> Answer:
+    """A query for something that is no UUID is refused."""
+    answer = await call.forward()
+    if call.kind == "poll" and answer.status == 200 and call.task_id.count("-") != 4:
+        body = answer.json | {"code": "InvalidParameter", "message": "task_id is invalid"}
+        del body["output"]
+        answer.status, answer.body = 400, json.dumps(body).encode()
+    return answer
+
+
+@mutant("queries.cancel-unknown")
+async def cancel_of_an_unknown_task_is_404(call: Call) -> Answer:
+    """A cancellation of a task that is not there is 404."""
+    answer = await call.forward()
+    if call.kind == "cancel" and answer.status == 400:
+        asked = await call.to(f"/api/v1/tasks/{call.task_id}").forward()
+        if asked.status_word == "UNKNOWN":
+            answer.status = 404
+    return answer
+
+
+@mutant("tasks.isolation")
+async def cancel_of_others_tasks_is_forbidden(call: Call) -> Answer:
+    """A cancellation of another account's task is 403, which says that there is one."""
+    answer = await call.forward()
+    owners = call.notes("owner_of")
+    if call.kind == "submit" and answer.status_word:
+        owners[answer.json["output"]["task_id"]] = call.key
+    elif call.kind == "cancel" and answer.status == 400 and owners.get(call.task_id, call.key) != call.key:
+        answer.status, answer.body = 403, answer.body.replace(b"UnsupportedOperation", b"AccessDenied")
+    return answer
+
+
+@mutant("answers.request-id")
+async def request_id_header_is_another(call: Call) -> Answer:
+    """The header X-Request-Id and the request_id of an answer are two."""
+    answer = await call.forward()
+    if "x-request-id" in answer.headers:
+        answer.headers["x-request-id"] = answer.headers["x-request-id"][::-1]
+    return answer
+
+
+@mutant("answers.request-id")
+async def request_id_without_dashes(call: Call) -> Answer:
+    """The request_id is 32 digits."""
+    answer = await call.forward()
+    if call.kind in ("poll", "list") and answer.status == 200:
+        answer.body = json.dumps(answer.json | {"request_id": answer.json["request_id"].replace("-", "")}).encode()
+    return answer
+
+
+async def _other_ids(call: Call, spelled: Callable[[str, int], str]) -> Answer:
+    """Tasks under other ids, in all that is said of them."""
+    outside, inside = call.notes("outside"), call.notes("inside")
+    if call.task_id in outside:
+        real = outside[call.task_id]
+        path = call.scope["path"].replace(call.task_id, real)
+        call = replace(call, scope={**call.scope, "path": path, "raw_path": path.encode()})
+    answer = await call.forward()
+    if call.kind == "submit" and answer.status_word:
+        real = answer.json["output"]["task_id"]
+        inside[real] = spelled(real, len(inside) + 1)
+        outside[inside[real]] = real
+    for real, shown in inside.items() if call.kind in ("submit", "poll", "list") else ():
+        answer.body = answer.body.replace(real.encode(), shown.encode())
+    return answer
+
+
+@mutant("tasks.ids")
+async def task_ids_are_32_digits(call: Call) -> Answer:
+    """The id of a task has no dashes."""
+    return await _other_ids(call, lambda real, _number: real.replace("-", ""))
+
+
+@mutant("tasks.ids")
+async def task_ids_count_up(call: Call) -> Answer:
+    """Tasks are task-1, task-2 and so on."""
+    return await _other_ids(call, lambda _real, number: f"task-{number}")

@@ -204,6 +204,14 @@ async def async_header_is_not_needed(call: Call) -> Answer:
     return await call.forward()
 
 
+@mutant("submissions.mode-word")
+async def any_value_makes_a_task(call: Call) -> Answer:
+    """A submission is a task if X-DashScope-Async is there, whatever it says."""
+    if call.kind == "submit" and any(name == b"x-dashscope-async" and value for name, value in call.scope["headers"]):
+        return await call.with_header("x-dashscope-async", "enable").forward()
+    return await call.forward()
+
+
 @mutant("queries.cancel-unknown")
 async def content_type_is_needed(call: Call) -> Answer:
     """A cancellation without a Content-Type is refused."""
@@ -322,3 +330,21 @@ async def key_is_asked_for_after_the_body(call: Call) -> Answer:
     if call.kind == "submit" and not call.key and not call.json:
         return await call.with_header("authorization", "Bearer sk-fake-anybody").forward()
     return await call.forward()
+
+
+@mutant("answers.json")
+async def another_charset_is_announced(call: Call) -> Answer:
+    """Answers say that they are in ISO-8859-1."""
+    answer = await call.forward()
+    if call.kind != "file":
+        answer.headers["content-type"] = "application/json; charset=ISO-8859-1"
+    return answer
+
+
+@mutant("answers.json")
+async def a_type_that_begins_as_json(call: Call) -> Answer:
+    """Refusals are announced as application/json-seq."""
+    answer = await call.forward()
+    if call.kind != "file" and answer.status >= 400:
+        answer.headers["content-type"] = "application/json-seq"
+    return answer

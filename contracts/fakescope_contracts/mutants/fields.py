@@ -172,3 +172,37 @@ async def wrong_fields_are_refused_at_once(call: Call) -> Answer:
             answer.status = 400
             answer.body = b'{"code":"InvalidParameter","message":"duration","request_id":"%d"}' % answer.now_ms
     return answer
+
+
+@mutant("submissions.boundaries")
+async def texts_are_counted_in_bytes(call: Call) -> Answer:
+    """The length of a text is that of its UTF-8 bytes."""
+
+    def too_long(given: Any) -> Any:
+        return 5 if isinstance(given, str) and len(given.encode()) > 500 >= len(given) else given
+
+    return await _read(call, "input", "negative_prompt", too_long)
+
+
+@mutant("submissions.boundaries")
+async def whole_numbers_with_a_point_are_refused(call: Call) -> Answer:
+    """A duration of 5.0 is no whole number."""
+    return await _read(call, "parameters", "duration", lambda given: "5.0" if isinstance(given, float) else given)
+
+
+@mutant("submissions.unicode")
+async def prompts_are_stripped(call: Call) -> Answer:
+    """A prompt loses its blanks at both ends before it is shown."""
+
+    def stripped(given: Any) -> Any:
+        return (given.strip() or given) if isinstance(given, str) else given
+
+    return await _read(call, "input", "prompt", stripped)
+
+
+@mutant("submissions.accepted")
+async def parameters_are_needed(call: Call) -> Answer:
+    """A submission without parameters is refused."""
+    if call.kind == "submit" and call.json and "parameters" not in call.json:
+        return await call.with_json(call.json | {"parameters": []}).forward()
+    return await call.forward()

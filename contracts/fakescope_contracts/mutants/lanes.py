@@ -128,3 +128,19 @@ async def ten_queries_a_second(call: Call) -> Answer:
                 b'"message":"Requests rate limit exceeded, please try again later."}' % answer.now_ms
             )
     return answer
+
+
+@mutant("limits.rate")
+async def models_share_a_rate(call: Call) -> Answer:
+    """Submissions of all models are counted together: with two others before it, one too many."""
+    answer = await call.forward()
+    if call.kind == "submit" and answer.status_word:
+        recent = call.notes(call.key)
+        recent["at"] = [at for at in recent.get("at", []) if at > answer.now_ms - 1000] + [answer.now_ms]
+        if len(recent["at"]) > 5:
+            answer.status = 429
+            answer.body = (
+                b'{"code":"Throttling.RateQuota","message":"Requests rate limit exceeded, please try again later.",'
+                b'"request_id":"%d"}' % answer.now_ms
+            )
+    return answer

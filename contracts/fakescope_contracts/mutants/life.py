@@ -202,3 +202,32 @@ async def unknown_recovers(call: Call) -> Answer:
         else:
             gone[call.task_id] = True
     return answer
+
+
+@mutant("tasks.expiry")
+async def every_query_extends_the_life(call: Call) -> Answer:
+    """The 24 hours of a task begin anew with every query, as those of a cache do."""
+    answer = await call.forward()
+    if call.kind != "poll" or answer.status != 200:
+        return answer
+    last, asked = call.notes("last"), call.notes("asked")
+    if answer.status_word != "UNKNOWN":
+        last[call.task_id], asked[call.task_id] = answer.body, answer.now_ms
+    elif call.task_id in last and answer.now_ms < asked[call.task_id] + 24 * _HOUR_MS:
+        answer.body, asked[call.task_id] = last[call.task_id], answer.now_ms
+    return answer
+
+
+@mutant("tasks.isolation")
+async def only_the_newest_task_is_kept(call: Call) -> Answer:
+    """With a submission the account's tasks before it are forgotten."""
+    answer = await call.forward()
+    newest = call.notes("newest")
+    if call.kind == "submit" and answer.status_word:
+        newest[call.key] = answer.json["output"]["task_id"]
+    elif call.kind == "poll" and answer.status == 200 and newest.get(call.key, call.task_id) != call.task_id:
+        answer.body = b'{"request_id":"%s","output":{"task_id":"%s","task_status":"UNKNOWN"}}' % (
+            answer.json["request_id"].encode(),
+            call.task_id.encode(),
+        )
+    return answer

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -182,3 +184,62 @@ async def list_keeps_expired(call: Call) -> Answer:
             body["data"], body["total"] = list(known.values()), len(known)
             answer.body = _json(body)
     return answer
+
+
+@edits("list", "tasks.list")
+def total_page_is_one_too_many(_call: Call, body: Any) -> None:
+    """The number of pages counts an empty one if the last is full."""
+    body["total_page"] = body["total"] // body["page_size"] + 1
+
+
+@edits("list", "tasks.list")
+def numbers_of_a_list_are_text(_call: Call, body: Any) -> None:
+    """The numbers that count pages and rows are texts."""
+    for key in ("total", "total_page", "page_no", "page_size"):
+        body[key] = str(body[key])
+
+
+@mutant("tasks.list")
+async def pages_beyond_the_last_repeat_it(call: Call) -> Answer:
+    """Whoever asks for a page after the last is given the last one."""
+    answer = await call.forward()
+    if call.kind == "list" and answer.status == 200 and not answer.json["data"] and answer.json["total"]:
+        page_no, size = _page(call)
+        last = await _with_query(call, page_no=(answer.json["total"] - 1) // size + 1)
+        answer.body = _json(last.json | {"page_no": page_no})
+    return answer
+
+
+@mutant("tasks.list")
+async def pages_of_five_at_most(call: Call) -> Answer:
+    """A page has five rows at most, whatever was asked for; the answer says what was asked for."""
+    answer = await call.forward()
+    if call.kind == "list" and answer.status == 200:
+        answer.body = _json(answer.json | {"data": answer.json["data"][:5]})
+    return answer
+
+
+@mutant("tasks.list")
+async def one_filter_at_a_time(call: Call) -> Answer:
+    """Of a status and the name of a model, both asked for, only the name counts."""
+    if call.kind == "list" and call.query.get("model_name"):
+        return await _with_query(call, status=None)
+    return await call.forward()
+
+
+@mutant("tasks.list")
+async def list_reads_times_in_utc(call: Call) -> Answer:
+    """The times between which tasks are asked for are read as UTC."""
+    changes = {}
+    for name in ("start_time", "end_time"):
+        with suppress(ValueError):
+            asked = datetime.strptime(call.query.get(name, ""), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+            changes[name] = (asked + timedelta(hours=8)).strftime("%Y%m%d%H%M%S")
+    return await _with_query(call, **changes) if call.kind == "list" and changes else await call.forward()
+
+
+@edits("list", "tasks.list")
+def list_says_task_status(_call: Call, body: Any) -> None:
+    """The status of a row is called task_status, as in the answer to a query."""
+    for row in body["data"]:
+        row["task_status"] = row.pop("status")

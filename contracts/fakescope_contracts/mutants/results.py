@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from fakescope_contracts.mutants.wrapping import Answer, Call, edits, mutant, tables_in
+from fakescope_contracts.mutants.wrapping import TASKS, Answer, Call, edits, mutant, tables_in
 
 _RESULTS = ("video_url", "results", "choices", "output_image_url", "output_video_url", "render_urls")
 
@@ -205,6 +206,13 @@ def metrics_count_too_early(_call: Call, body: Any) -> None:
         body["output"]["task_metrics"]["SUCCEEDED"] = body["output"]["task_metrics"]["TOTAL"]
 
 
+@edits("poll", "tasks.result")
+def empty_link_on_failure(_call: Call, body: Any) -> None:
+    """A failed task has an empty video_url."""
+    if _is(body, "FAILED"):
+        body["output"]["video_url"] = ""
+
+
 # -- links
 
 
@@ -271,3 +279,23 @@ async def links_want_a_key(call: Call) -> Answer:
             401, {"content-type": "application/json"}, b'{"code":"InvalidApiKey","message":"","request_id":""}'
         )
     return await call.forward()
+
+
+@mutant("tasks.links")
+async def links_live_for_an_hour(call: Call) -> Answer:
+    """A link can be fetched for an hour."""
+    expires = re.search(rb"Expires=(\d+)", call.scope.get("query_string", b""))
+    answer, keys = await call.forward(), call.notes("keys")
+    if call.kind == "submit":
+        keys["any"] = call.key
+    asked = await call.to(TASKS).with_header("authorization", keys.get("any", "")).forward()
+    if call.kind == "file" and expires and asked.now_ms > (int(expires[1]) - 23 * 3600) * 1000:
+        return Answer(403, {"content-type": "application/xml"}, b"<Error><Code>AccessDenied</Code></Error>")
+    return answer
+
+
+@edits("poll", "tasks.links")
+def every_task_has_the_same_link(call: Call, body: Any) -> None:
+    """All tasks have the link of the first."""
+    first = call.notes("first")
+    _changed_links(call, body, lambda link: first.setdefault("link", link))

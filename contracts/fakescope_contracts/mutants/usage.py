@@ -85,6 +85,22 @@ def usage_of_another_generation(_call: Call, body: Any) -> None:
         body["usage"] = {"video_duration": body["usage"]["duration"], "video_ratio": "standard", "video_count": 1}
 
 
+@edits("poll", "tasks.usage")
+def whole_numbers_as_floats(_call: Call, body: Any) -> None:
+    """Counts and lines in usage are written as 1.0 and 720.0."""
+    if "usage" in body:
+        body["usage"] = {key: float(n) if type(n) is int else n for key, n in body["usage"].items()}
+
+
+@edits("poll", "tasks.usage")
+def usage_in_camel_case(_call: Call, body: Any) -> None:
+    """The keys of usage are written as videoCount and imageCount."""
+    usage = body.get("usage", {})
+    for key in [key for key in usage if "_" in key]:
+        first, *rest = key.split("_")
+        usage[first + "".join(map(str.title, rest))] = usage.pop(key)
+
+
 # -- times
 
 
@@ -166,3 +182,22 @@ def end_time_is_now(call: Call, body: Any) -> None:
         at = _read(body["output"]["end_time"])
         first.setdefault(call.task_id, _written(at + timedelta(minutes=10)))
         body["output"]["end_time"] = first[call.task_id]
+
+
+@edits("poll", "tasks.times")
+def times_with_microseconds(_call: Call, body: Any) -> None:
+    """Times have six digits after the second."""
+    _each_time(body, lambda at, _key: at.strftime("%Y-%m-%d %H:%M:%S.%f"))
+
+
+@edits("poll", "tasks.times")
+def times_with_a_zone(_call: Call, body: Any) -> None:
+    """Times end in +08:00."""
+    _each_time(body, lambda at, _key: f"{_written(at)}+08:00")
+
+
+@edits("poll", "tasks.times")
+def scheduled_while_pending(_call: Call, body: Any) -> None:
+    """A task that waits has a scheduled_time already: that of its submission."""
+    if _is(body, "PENDING"):
+        body["output"]["scheduled_time"] = body["output"]["submit_time"]

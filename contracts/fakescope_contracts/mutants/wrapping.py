@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
-from fakescope_contracts.target import App
+from fakescope_contracts.asgi import App
 
 __all__ = ["Answer", "Call", "Mutant", "edits", "mutant", "mutated", "registered", "tables_in"]
 
