@@ -50,6 +50,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except BrokenPipeError:  # `fakescope models | head`
         _stop(PIPE_CLOSED)
     except OSError as error:  # a full disk behind standard output, a folder that is gone
+        try:
+            sys.stdout.flush()
+        except OSError:  # it is the output: Python would try again at the end, complain, and exit with 120
+            _to_nowhere(sys.stdout)
         _end(error.strerror or str(error), ENVIRONMENT)
 
 

@@ -422,6 +422,16 @@ def test_reader_that_went_away_ends_it_as_in_a_shell(arguments: list[str]) -> No
     assert (ended.returncode, ended.stderr) == (141, "")
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+@pytest.mark.parametrize("arguments", [["models"], ["env"], ["--help"]], ids=" ".join)
+def test_full_disk_is_told_once_with_status_3(arguments: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [*FAKESCOPE, *arguments], env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
+        )
+    assert (ended.returncode, ended.stderr) == (3, "fakescope: No space left on device\n")
+
+
 def test_interrupted_is_neither_ok_nor_a_finding() -> None:
     """Ctrl-C in `fakescope models --markdown | less`: it is in the middle of writing, for the pipe is full."""
     with subprocess.Popen(
