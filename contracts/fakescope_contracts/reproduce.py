@@ -14,7 +14,7 @@ from textwrap import indent
 from typing import Any, NamedTuple
 
 from fakescope_contracts.conversation import Broken, Exchange, Step
-from fakescope_contracts.target import KEYS
+from fakescope_contracts.target import KEYS, TIMEOUT_S
 
 __all__ = ["Case", "as_curl", "as_pytest"]
 
@@ -73,6 +73,8 @@ def as_curl(case: Case) -> str:
 def _curl(said: _Said) -> Iterator[str]:
     request, account = said.exchange.request, said.exchange.account
     command = f"curl -sSg{'' if said.gives else 'i'} --path-as-is -X {request.method}"
+    if not said.exchange.response.status:  # it may be waited for for ever
+        command += f" -m {TIMEOUT_S:g}"
     command += ' "$CONTRACT_URL"' + _in_shell(request.path, said.uses)
     headers = {name.lower() for name, _ in request.headers}
     for name, value in request.headers:
@@ -152,7 +154,7 @@ def as_pytest(case: Case) -> str:
             "",
             f"def test_{name}() -> None:",
             f"    {told}",
-            "    with httpx.Client(timeout=60) as http:",
+            f"    with httpx.Client(timeout={TIMEOUT_S:g}) as http:",
             indent("\n".join(body), " " * 8),
             "",
         ]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from fakescope_contracts.interrupting import interruptible
 from fakescope_contracts.registry import Contract
 from fakescope_contracts.reports import REPORTS, Findings, case_of, summary
 from fakescope_contracts.reproduce import as_curl, as_pytest
@@ -30,11 +31,12 @@ def tell_all(
     verdicts: list[Verdict] = []
     findings, gone, ended, status = findings._replace(verdicts=verdicts), None, "", 0
     try:
-        for verdict in found:
-            if verdicts and verdicts[-1].trial.contract is not verdict.trial.contract:
-                _tell(findings, verdicts[-1].trial.contract, progress)
-            verdicts.append(verdict)
-            progress.done += 1
+        with interruptible():
+            for verdict in found:
+                if verdicts and verdicts[-1].trial.contract is not verdict.trial.contract:
+                    _tell(findings, verdicts[-1].trial.contract, progress)
+                verdicts.append(verdict)
+                progress.done += 1
     except KeyboardInterrupt:
         status, ended = _INTERRUPTED, "interrupted"
     except NoAnswerError as error:

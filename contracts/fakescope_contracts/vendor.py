@@ -262,7 +262,7 @@ class VendorTarget(UrlTarget):
         try:
             response = super()._exchange(request._replace(headers=headers))
         except NoAnswerError as error:
-            raise NoAnswerError(str(error).replace(self._key, _STAND_IN)) from None
+            raise type(error)(str(error).replace(self._key, _STAND_IN)) from None
         return Response(
             response.status,
             tuple(

@@ -340,9 +340,7 @@ def test_a_server_that_is_lost_on_the_way_is_status_3_and_what_was_found_is_kept
     run: Any, here: Path, ending: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ending(NoAnswerError("gone"))
-    monkeypatch.setattr(
-        "fakescope_contracts.runner._must_answer", lambda target: target.send(Request("PUT", "/api/v1"))
-    )
+    monkeypatch.setattr("fakescope_contracts.runner.must_answer", lambda target: target.send(Request("PUT", "/api/v1")))
 
     status, out, err = run("--app", "fakescope:create_app", *CUT)
 
