@@ -1,8 +1,8 @@
 """Ctrl-C that is not lost.
 
 Python raises KeyboardInterrupt wherever the program is at that moment. That may be a place from which no exception gets
-out, such as the callback that Hypothesis has in the garbage collector, or a `__del__`: then it is printed and dropped,
-and the run goes on. So it is remembered, too, and raised again before the next request.
+out, such as what a weak dictionary does when one of its keys goes, a callback of the garbage collector, or a `__del__`:
+then it is printed and dropped, and the run goes on. So it is remembered, too, and raised again before the next request.
 """
 
 from __future__ import annotations
