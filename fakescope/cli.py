@@ -69,17 +69,16 @@ def _to_nowhere(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-class _Kind(click.ParamType[Any]):
-    """A flag whose text is read by its row of the settings table."""
+def _reader(setting: Setting) -> Callable[[str], Any]:
+    """What reads a flag's text: its row of the settings table."""
 
-    def __init__(self, setting: Setting) -> None:
-        self.name, self._read = setting.shown, setting.read
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+    def read(value: str) -> Any:
         try:
-            return self._read(value)
+            return setting.read(value)
         except ValueError as error:
-            self.fail(f"{value!r} {error}", param, ctx)
+            raise click.BadParameter(f"{value!r} {error}") from None
+
+    return read
 
 
 def _flags(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -101,7 +100,7 @@ def _flags(command: Callable[..., Any]) -> Callable[..., Any]:
                 else f" [default: {default}]"
             )
             option = click.option(
-                setting.flag, setting.name, type=_Kind(setting), metavar=setting.shown, help=shown + told
+                setting.flag, setting.name, type=_reader(setting), metavar=setting.shown, help=shown + told
             )
         command = option(command)
     return command
@@ -210,7 +209,7 @@ def _cannot_listen(settings: Settings, error: OSError) -> str:
 def _where(command: Callable[..., Any]) -> Callable[..., Any]:
     """The flags of a command that looks for a simulator."""
     row = {setting.name: setting for setting in SETTINGS}
-    host, port = _Kind(row["host"]), _Kind(row["port"])
+    host, port = _reader(row["host"]), _reader(row["port"])
     command = click.option("--port", type=port, metavar="PORT", help="Its port. [FAKESCOPE_PORT]")(command)
     return click.option("--host", type=host, metavar="HOST", help="Where the simulator is. [FAKESCOPE_HOST]")(command)
 

@@ -6,6 +6,7 @@ Loading it loads nothing else: it is loaded in every run of pytest of an environ
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Generator, Iterator, Mapping
 from functools import partial
 from os import PathLike
@@ -101,7 +102,7 @@ def fakescope_cassette(request: pytest.FixtureRequest, fakescope_config: Mapping
             node.stash[_SESSION] = session
             yield session
     except FakescopeError as error:  # the file cannot be read, or must not be written
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
     if node.stash.get(_PASSED, False) and session.held_back:  # somebody swallowed it: the recording has a hole
         pytest.fail(str(session.held_back[0]), pytrace=False)
     if node.stash.get(_PASSED, False) and not session.records and (left := session.unused()):
@@ -120,8 +121,14 @@ def pytest_runtest_makereport(
         item.stash[_PASSED] = report.passed
     session = item.stash.get(_SESSION, None)
     if session is not None and call.when != "teardown" and (trouble := [*session.misses, *session.held_back]):
-        report.sections.append(("fakescope cassette", "\n\n".join(dict.fromkeys(map(str, trouble)))))
+        report.sections.append(("fakescope cassette", _shown("\n\n".join(dict.fromkeys(map(str, trouble))))))
     return report
+
+
+def _shown(text: str) -> str:
+    """A text as the terminal can show it: of one that it cannot, pytest would escape the ends of lines, too."""
+    encoding = getattr(sys.__stdout__, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from configparser import ConfigParser
 from email.message import Message
 from email.parser import Parser
@@ -108,3 +109,17 @@ def test_wheel_runs_where_only_it_is_seen(wheel: Path, tmp_path: Path) -> None:
     ).stdout
     assert said.startswith(str(tmp_path))
     assert "wan2.6-t2v" in said
+
+
+def test_lowest_releases_that_are_tried_are_the_lowest_that_are_allowed() -> None:
+    """`make lowest` runs with these."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    needs = [*project["dependencies"], *(need for name, needs in extras.items() if name != "dev" for need in needs)]
+    allowed = {(found[1], found[2]) for need in needs if (found := re.match(r"([\w-]+)>=([\d.]+)", need))}
+
+    pinned = dict(re.findall(r"^([\w-]+)==([\d.]+)", (ROOT / ".ci/lowest/requirements.txt").read_text("utf-8"), re.M))
+    assert len(allowed) == len({need.partition(">")[0] for need in needs})
+    for name, least in allowed:
+        assert f"{pinned[name]}.".startswith(f"{least}."), (name, least)
+    assert pinned.keys() == {name for name, _ in allowed}

@@ -10,18 +10,7 @@ with Client() as client:  # DASHSCOPE_API_KEY, and DASHSCOPE_HTTP_BASE_URL if it
 from fakescope_client.clients import AsyncClient as AsyncClient
 from fakescope_client.clients import Client as Client
 from fakescope_client.core import Options as Options
-from fakescope_client.errors import AmbiguousSubmissionError as AmbiguousSubmissionError
-from fakescope_client.errors import AuthenticationError as AuthenticationError
-from fakescope_client.errors import ContentRefusedError as ContentRefusedError
-from fakescope_client.errors import DashScopeError as DashScopeError
-from fakescope_client.errors import InvalidParameterError as InvalidParameterError
-from fakescope_client.errors import ModelNotFoundError as ModelNotFoundError
-from fakescope_client.errors import QuotaExhaustedError as QuotaExhaustedError
-from fakescope_client.errors import TaskFailedError as TaskFailedError
-from fakescope_client.errors import TaskTimeoutError as TaskTimeoutError
-from fakescope_client.errors import TaskUnknownError as TaskUnknownError
-from fakescope_client.errors import ThrottledError as ThrottledError
-from fakescope_client.errors import TransportError as TransportError
+from fakescope_client.errors import *  # noqa: F403 - the whole family
 from fakescope_client.model import Task as Task
 from fakescope_client.model import TaskStatus as TaskStatus
 from fakescope_client.model import Usage as Usage

@@ -5,16 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
+from typing import Any, Concatenate, ParamSpec, Self, Unpack
 
 import httpx
 
-from fakescope_client.core import Options
+from fakescope_client.core import Options, T
 from fakescope_client.model import Task
 from fakescope_client.verbs import Found, Verbs
 
 P = ParamSpec("P")
-T = TypeVar("T")
 
 
 class AsyncClient(Verbs):

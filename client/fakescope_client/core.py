@@ -22,7 +22,7 @@ import httpx
 
 from fakescope_client.errors import DashScopeError, TransportError
 from fakescope_client.model import Task
-from fakescope_client.wire import NOTHING, Answer, read
+from fakescope_client.wire import Answer, read
 
 log = logging.getLogger("fakescope_client")
 T = TypeVar("T")
@@ -30,13 +30,9 @@ Attempt = Callable[[], Awaitable[T]]
 Sink = Callable[[int, Mapping[str, str]], Callable[[bytes], object] | None] | None
 """Given status and headers: what takes the body, piece by piece; None if it is to be read like any other."""
 
-REGIONS = {
-    "beijing": "https://dashscope.aliyuncs.com/api/v1",
-    "singapore": "https://dashscope-intl.aliyuncs.com/api/v1",
-    "virginia": "https://dashscope-us.aliyuncs.com/api/v1",
-    "hongkong": "https://cn-hongkong.dashscope.aliyuncs.com/api/v1",
-    "finance": "https://dashscope-finance.aliyuncs.com/api/v1",
-}
+_HOSTS = {"beijing": "dashscope", "singapore": "dashscope-intl", "virginia": "dashscope-us"}
+_HOSTS |= {"hongkong": "cn-hongkong.dashscope", "finance": "dashscope-finance"}
+REGIONS = {region: f"https://{host}.aliyuncs.com/api/v1" for region, host in _HOSTS.items()}
 """A key is good in one of them. Source: https://www.alibabacloud.com/help/en/model-studio/base-url"""
 
 OnAmbiguous = Literal["adopt", "raise", "resubmit"]
@@ -112,11 +108,16 @@ class RunOptions(SubmitOptions, WaitOptions, total=False):
 
 
 def check(options: Mapping[str, Any], kind: type) -> None:
-    """Refuse what nobody here would look at: a misspelt option must not be one that is left out."""
+    """Refuse what nobody would look at, or only when the task is paid for. Raises TypeError or ValueError."""
     if unknown := [name for name in options if name not in kind.__annotations__]:
         raise TypeError(f"there is no option {', '.join(unknown)}; there are {', '.join(kind.__annotations__)}")
     if (policy := options.get("on_ambiguous")) not in (None, *get_args(OnAmbiguous)):
         raise ValueError(f"on_ambiguous {policy!r} is not one of {', '.join(get_args(OnAmbiguous))}")
+    for name in ("timeout", "patience"):
+        if (given := options.get(name)) is not None and not (isinstance(given, int | float) and given >= 0):  # or NaN
+            raise ValueError(f"{name} {given!r} is no time: give seconds, 0 or more")
+    if not callable(options.get("on_poll") or check):
+        raise TypeError(f"on_poll {options['on_poll']!r:.99} cannot be called")
 
 
 class Core:
@@ -185,7 +186,7 @@ class Core:
 
     async def _call(self, method: str, path: str, **rest: Any) -> Answer:
         """One exchange with the vendor, as the owner of the key."""
-        headers = {**self._headers, **rest.pop("headers", NOTHING)}
+        headers = {**self._headers, **rest.pop("headers", {})}
         return await self._exchange(method, f"{self._base}/{path}", headers=headers, **rest)
 
     def _read(self, answer: Answer) -> dict[str, Any]:
@@ -212,25 +213,21 @@ class Core:
 class Trouble:
     """Failures in a row: 1, 2, 4 … 30 s of pause after each, up to 25 % longer, and at least what the server asked for.
 
-    That goes on until patience, counted from the first, is at an end.
+    That goes on until patience, counted from the first, is at an end. A good answer sets `failures` to 0.
     """
 
     def __init__(self, core: Core, what: str, patience: float = inf) -> None:
         self._core, self._what, self._patience = core, what, min(core._patience, patience)
-        self._failures, self._since = 0, 0.0
-
-    def over(self) -> None:
-        """There was a good answer in between."""
-        self._failures = 0
+        self.failures, self._since = 0, 0.0
 
     async def bear(self, error: DashScopeError, until: float = inf) -> None:
         """Pause, at most to the instant `until`. Raises the error if it is no passing one, or was borne too long."""
         now = self._core._clock()
-        self._since = self._since if self._failures else now
-        self._failures += 1
-        pause = min(2.0 ** min(self._failures - 1, 5), 30.0) * self._core._jitter(1.0, 1.25)
+        self._since = self._since if self.failures else now
+        self.failures += 1
+        pause = min(2.0 ** min(self.failures - 1, 5), 30.0) * self._core._jitter(1.0, 1.25)
         pause = max(pause, error.retry_after_s or 0.0)
-        if not error.retryable or not min(now + pause, until) <= self._since + self._patience:  # or NaN
+        if not error.retryable or min(now + pause, until) > self._since + self._patience:
             raise error
         pause = max(0.0, min(pause, until - now))
         log.warning("%s: %s; again in %.1f s", self._what, error, pause)

@@ -29,23 +29,11 @@ Progress = Callable[[int, int | None], object]
 INLINE_BYTES = 1_000_000
 """Pictures up to this size go as `data:`. Some models take bodies of 6 MiB only (seen in logs), so several must fit."""
 
-_MAGIC = (
-    (b"\x89PNG", 0, "image/png"),
-    (b"\xff\xd8\xff", 0, "image/jpeg"),
-    (b"BM", 0, "image/bmp"),
-    (b"WEBP", 8, "image/webp"),
-    (b"ftyp", 4, "video/mp4"),
-    (b"WAVE", 8, "audio/wav"),
-    (b"ID3", 0, "audio/mpeg"),
-)
+_MAGIC = [(b"\x89PNG", 0, "image/png"), (b"\xff\xd8\xff", 0, "image/jpeg"), (b"BM", 0, "image/bmp")]
+_MAGIC += [(b"WEBP", 8, "image/webp"), (b"ftyp", 4, "video/mp4"), (b"WAVE", 8, "audio/wav"), (b"ID3", 0, "audio/mpeg")]
 _ENDINGS = {"image/jpeg": ".jpg", "audio/mpeg": ".mp3", "application/octet-stream": ".bin"}
-_FORM = {
-    "OSSAccessKeyId": "oss_access_key_id",
-    "Signature": "signature",
-    "policy": "policy",
-    "x-oss-object-acl": "x_oss_object_acl",
-    "x-oss-forbid-overwrite": "x_oss_forbid_overwrite",
-}
+_FORM = {"OSSAccessKeyId": "oss_access_key_id", "Signature": "signature", "policy": "policy"}
+_FORM |= {"x-oss-object-acl": "x_oss_object_acl", "x-oss-forbid-overwrite": "x_oss_forbid_overwrite"}
 """Fields of an upload, and what they are called in its credential."""
 
 
@@ -79,6 +67,26 @@ def _is_taken(file: BinaryIO, path: Path) -> bool:
         return isinstance(error, BlockingIOError | FileNotFoundError)
 
 
+def make_way(to: str | os.PathLike[str]) -> bool:
+    """Whether downloads to here go into a folder, which is made if need be. Raises OSError if nothing can be written.
+
+    A file is tried and gone again: permissions do not say all, and a result may be paid for before it is written.
+    """
+    from tempfile import TemporaryFile  # deferred: only downloads need it
+
+    into_folder = os.path.isdir(to) or os.fspath(to).endswith(("/", os.sep))
+    if not into_folder and os.path.exists(to) and not os.path.isfile(to):  # /dev/null must stay what it is
+        raise FileExistsError(f"{os.fspath(to)} is something else than a file or a folder: name one of these")
+    try:
+        folder = Path(to) if into_folder else Path(to).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=folder).close()
+    except OSError as error:
+        error.filename = os.fspath(to)
+        raise
+    return into_folder
+
+
 class Part:
     """A download under way: a hidden file beside the target, named after the link, so that the next try goes on.
 
@@ -86,7 +94,7 @@ class Part:
     """
 
     def __init__(self, link: str, target: Path, progress: Progress | None) -> None:
-        self._progress, self._target, self._takes = progress, target, False
+        self._progress, self._target, self._takes = progress or (lambda *_: None), target, False
         self._total: int | None = None
         for n in count():
             name = f".{target.name}.{crc32(link.partition('?')[0].encode()):08x}{f'.{n}' if n else ''}.part"
@@ -114,8 +122,7 @@ class Part:
 
     def _write(self, chunk: bytes) -> None:
         self.size += self._file.write(chunk)
-        if self._progress is not None:
-            self._progress(self.size, self._total)
+        self._progress(self.size, self._total)
 
     def is_whole(self, answer: Answer) -> bool:
         """Whether this answer brought the last of it, or says that there is no more."""
@@ -203,23 +210,21 @@ class Files(Core):
     ) -> list[Path]:
         """Fetch every result of a task, or one link, and return the files, in order.
 
-        `to` is a file, or a folder if it is one, ends in a slash, or there are several results. A file appears whole
-        or not at all; what was cut off goes on where it stopped, in the next try or the next program. `on_progress`
-        is called with the bytes so far and the bytes in all, None while unknown. Raises ValueError if there is nothing
-        to fetch, InvalidParameterError if a link has expired (after 24 hours), TransportError, OSError.
+        `to` is a folder if it is one or ends in a slash, else a file; of several results the names end in -1, -2 …:
+        `cat.png` becomes `cat-1.png`. A file appears whole or not at all; what was cut off goes on where it stopped, in
+        the next try or the next program. `on_progress` is called with the bytes so far and the bytes in all, None while
+        unknown. Raises ValueError if there is nothing to fetch, InvalidParameterError if a link has expired (after 24
+        hours), TransportError, OSError.
         """
         links = source.results if isinstance(source, Task) else (source,)
         stem = Path(source.id or source.request_id).name if isinstance(source, Task) else ""
         if not links:
             raise ValueError(f"task {stem} has no results to download")
-        into_folder = len(links) > 1 or Path(to).is_dir() or os.fspath(to).endswith(("/", os.sep))
-        kept = []
+        into_folder, kept = make_way(to), list[Path]()
         for n, link in enumerate(links, 1):
             name = Path(unquote(urlsplit(link).path)).name or "result"
-            if stem:
-                name = (f"{stem}-{n}" if len(links) > 1 else stem) + Path(name).suffix
-            target = Path(to) / name if into_folder else Path(to)
-            target.parent.mkdir(parents=True, exist_ok=True)
+            target = Path(to) / (stem + Path(name).suffix if stem else name) if into_folder else Path(to)
+            target = target.with_stem(f"{target.stem}-{n}") if len(links) > 1 else target
             with Part(link, target, on_progress) as part:
                 await self._download(link, part)
             kept.append(target)
@@ -238,7 +243,7 @@ class Files(Core):
             except TransportError as failure:
                 error = failure
             if part.size > before:
-                trouble.over()
+                trouble.failures = 0
             elif before and answer and answer.status in (206, 416):
                 part.restart()
                 error.retryable = True

@@ -113,6 +113,16 @@ class Task:
         raise kind(self.message or f"the task is {self.status}", retryable=passing, http_status=200, **about)
 
     @property
+    def failures(self) -> tuple[str, ...]:
+        """Why some results are missing, a line each: a task of several SUCCEEDED if one of them did.
+
+        Source: Wan text-to-image API reference, a task that succeeded in part.
+        """
+        output = given if isinstance(given := self.raw.get("output"), dict) else {}
+        rows = given if isinstance(given := output.get("results"), list) else []
+        return tuple(f"{row['code']}: {row.get('message')}" for row in rows if isinstance(row, dict) and "code" in row)
+
+    @property
     def passed(self) -> bool | None:
         """A detection's verdict, None if there is none.
 

@@ -4,8 +4,6 @@ Source: the models' API references and the vendor's SDK; the first row that fits
 the endpoint of new video models; `path=` overrides all of it.
 """
 
-from __future__ import annotations
-
 import re
 
 _TASKS = (

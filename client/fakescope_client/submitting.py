@@ -21,7 +21,7 @@ from fakescope_client.errors import AmbiguousSubmissionError, DashScopeError, Tr
 from fakescope_client.files import Files
 from fakescope_client.model import VENDOR_ZONE, Task
 from fakescope_client.routes import task_path
-from fakescope_client.wire import NOTHING, Answer, server_time
+from fakescope_client.wire import Answer, server_time
 
 # How often somebody looks who is the next to submit; when to look for a lost one, which may still be under way; how far
 # the vendor's clocks may be apart, whose `Date` has whole seconds; how often a lost one is sent.
@@ -42,7 +42,7 @@ class Submitting(Files):
         """The call of a service, ready to be made, with files uploaded. Raises ValueError for NaN, which is no JSON."""
         body = {"model": model, **await self._resolve(given, model)}
         text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        headers = {"Content-Type": "application/json", **options.pop("headers", NOTHING)}
+        headers = {"Content-Type": "application/json", **options.pop("headers", {})}
         if re.search(_NAMES_OSS, text):
             headers["X-DashScope-OssResourceResolve"] = "enable"
         return partial(self._call, "POST", f"services/{path}", headers=headers, content=text.encode(), **options)
@@ -68,7 +68,7 @@ class Submitting(Files):
         check(options, SubmitOptions)
         path, policy = options.get("path") or task_path(model), options.get("on_ambiguous") or self._on_ambiguous
         if not path:
-            raise ValueError(f"{model} answers at once: use detect()")
+            raise ValueError(f"{model} answers at once and has no task that could be submitted: use run, or detect()")
         given, headers = {"input": input, "parameters": parameters or {}}, {"X-DashScope-Async": "enable"}
         send = await self._service(model, path, given, headers=headers, within_s=60.0)
         patience = options.get("patience", inf)
@@ -196,4 +196,4 @@ def note(stop: BaseException, *task_ids: str) -> None:
     """Leave the ids in what interrupts us, once: as attributes for programs, as a note for people."""
     if task_ids and "task_id" not in vars(stop):
         vars(stop).update(task_ids=task_ids, task_id=task_ids[0])
-        stop.add_note(f"fakescope_client: still going on: {', '.join(task_ids)}; resume() takes them up again")
+        stop.add_note(f"still going on: {', '.join(task_ids)}; resume() or `fakescope client wait` takes it up again")

@@ -14,17 +14,16 @@ from math import inf
 from typing import Any, Unpack
 from urllib.parse import quote
 
-from fakescope_client.core import Fields, RunOptions, Trouble, WaitOptions, check
+from fakescope_client.core import Fields, RunOptions, Trouble, WaitOptions, check, log
 from fakescope_client.errors import DashScopeError, TaskTimeoutError, ThrottledError, TransportError
 from fakescope_client.files import Media, as_media
 from fakescope_client.model import Task, TaskStatus
-from fakescope_client.routes import at_once_path
+from fakescope_client.routes import at_once_path, task_path
 from fakescope_client.submitting import Submitting, note
 
-TIMEOUT_S = 3600.0
 _LISTS_MEDIA = r"^wan2\.[7-9]|^wan3|^happyhorse"  # input.media instead of a field for each picture
-_TAKES_MESSAGES = r"^wan2\.(6-(t2i|image)|[7-9]-image)|^qwen-image-3"
-_INPUT = ("negative_prompt", "audio_url", "template", "mask_image_url")
+_TAKES_MESSAGES = r"^wan2\.(6-(t2i|image)|[7-9]-image)|^qwen-image-(\d|max|edit)|^z-image"
+_INPUT = ("function", "negative_prompt", "audio_url", "template", "mask_image_url")
 Found = AsyncGenerator[Task, None]
 
 
@@ -36,18 +35,19 @@ class Verbs(Submitting):
     ) -> Task:
         """Submit and wait: the SUCCEEDED task. Options and errors are those of `submit` and of `wait`.
 
-        `timeout` counts from here. `on_poll` is called with the submitted task, too, so that its id can be kept.
+        `timeout` counts from here. `on_poll` is called with the submitted task, too, so that its id can be kept. A
+        model that answers at once is asked as by `detect`: there is no task to wait for.
         """
         check(options, RunOptions)
-        began, timeout, on_poll, task = self._clock(), options.get("timeout", TIMEOUT_S), options.get("on_poll"), None
+        timeout, on_poll, task = _timeout(options), options.get("on_poll") or (lambda _: None), None
         rest: Any = {name: value for name, value in options.items() if name not in WaitOptions.__annotations__}
-        rest["patience"] = min(options.get("patience", inf), inf if timeout is None else timeout)
+        rest["patience"], until = min(options.get("patience", inf), timeout), self._clock() + timeout
+        if not (options.get("path") or task_path(model)):
+            return await self.detect(model, input, parameters, patience=rest["patience"])
         try:
             task = await self.submit(model, input, parameters, **rest)
-            if on_poll is not None:
-                on_poll(task)
-            left = None if timeout is None else max(0.0, began + timeout - self._clock())
-            return await self.wait(task, timeout=left, on_poll=on_poll)
+            on_poll(task)
+            return await self.wait(task, timeout=max(0.0, until - self._clock()), on_poll=on_poll)
         except BaseException as stop:
             if task is not None:
                 note(stop, task.id)
@@ -84,8 +84,8 @@ class Verbs(Submitting):
         polls are refused or unanswered for too long. Source: Manage asynchronous tasks, Limits.
         """
         check(options, WaitOptions)
-        began, timeout, on_poll = self._clock(), options.get("timeout", TIMEOUT_S), options.get("on_poll")
-        deadline, trouble = began + (inf if timeout is None else timeout), Trouble(self, "polling")
+        began, timeout, on_poll = self._clock(), _timeout(options), options.get("on_poll") or (lambda _: None)
+        deadline, trouble = began + timeout, Trouble(self, "polling")
         left = {_named(task)[0]: task for task in tasks}
         due = [(began, n, *_named(task)) for n, task in enumerate(left.values())]
         self._known.extend(left)
@@ -100,17 +100,16 @@ class Verbs(Submitting):
                     await trouble.bear(error, deadline)
                     at = self._clock()
                 else:
-                    trouble.over()
+                    trouble.failures = 0
                     left[task_id] = seen
-                    if on_poll is not None:
-                        on_poll(seen)
+                    on_poll(seen)
                     if seen.status.is_terminal:
                         del left[task_id]
                         yield seen
                         continue
                     at = self._clock() + self._rhythm_s(self._clock() - began)
                 heappush(due, (at, n, task_id, model))
-                if not self._clock() < deadline:  # NaN is no time, too
+                if self._clock() >= deadline:
                     known = tuple(task for task in left.values() if isinstance(task, Task))
                     said = f"not ended within {timeout:g} s; what goes on can be waited for again"
                     raise TaskTimeoutError(said, task_id=", ".join(left), task_ids=tuple(left), tasks=known)
@@ -139,7 +138,9 @@ class Verbs(Submitting):
 
         return await self._patiently(f"canceling task {task_id}", attempt, "cancel")
 
-    async def detect(self, model: str, input: Fields, parameters: Fields | None = None, *, path: str = "") -> Task:
+    async def detect(
+        self, model: str, input: Fields, parameters: Fields | None = None, *, path: str = "", patience: float = inf
+    ) -> Task:
         """Ask a model that answers at once, a detection or pictures from a message: a SUCCEEDED task without an id.
 
         Repeated only if it was throttled or never left: what was lost may have been charged, and is in no list. `path`
@@ -156,7 +157,7 @@ class Verbs(Submitting):
                 error.retryable = isinstance(error, ThrottledError) or getattr(error, "unsent", False)
                 raise
 
-        return await self._patiently(f"asking {model}", attempt)
+        return await self._patiently(f"asking {model}", attempt, patience=patience)
 
     # The common families by name. Each returns the SUCCEEDED task, or with `wait=False` the submitted one. Fields go
     # where the model wants them; any other keyword is an option of `run`, or becomes a parameter as it is; None is left
@@ -168,7 +169,7 @@ class Verbs(Submitting):
         `wait=False` only submits; other keywords are options of `run` or parameters; errors are those of `run`. Source:
         Wan text-to-video API reference.
         """
-        return await self._make(model, {"prompt": prompt}, more)
+        return await self._make(model, prompt, {}, more)
 
     async def image_to_video(
         self, /, image: Media, prompt: str = "", *, model: str = "wan2.6-i2v-flash", **more: Any
@@ -178,8 +179,7 @@ class Verbs(Submitting):
         A picture is an address, a path or bytes; the rest as in `text_to_video`, and FileNotFoundError. Source: Wan
         image-to-video API reference, first frame.
         """
-        fields = _media(model, [("first_frame", "img_url", image)])
-        return await self._make(model, {"prompt": prompt or None, **fields}, more)
+        return await self._make(model, prompt or None, _media(model, [("first_frame", "img_url", image)]), more)
 
     async def keyframes_to_video(
         self, /, first: Media, last: Media, prompt: str = "", *, model: str = "wan2.2-kf2v-flash", **more: Any
@@ -189,14 +189,14 @@ class Verbs(Submitting):
         Source: Wan image-to-video API reference, first and last frame.
         """
         both = _media(model, [("first_frame", "first_frame_url", first), ("last_frame", "last_frame_url", last)])
-        return await self._make(model, {"prompt": prompt or None, **both}, more)
+        return await self._make(model, prompt or None, both, more)
 
     async def text_to_image(self, /, prompt: str, *, model: str = "wan2.5-t2i-preview", **more: Any) -> Task:
         """Pictures from words: `n` of them, `size="1280*1280"` in pixels, `negative_prompt`.
 
         The rest as in `text_to_video`. Source: Wan text-to-image API reference.
         """
-        return await self._make(model, {"prompt": prompt}, more)
+        return await self._make(model, prompt, {}, more)
 
     async def edit_image(
         self, /, images: Media | Sequence[Media], prompt: str, *, model: str = "wan2.5-i2i-preview", **more: Any
@@ -206,23 +206,18 @@ class Verbs(Submitting):
         The rest as in `image_to_video`. Source: Wan image editing API references.
         """
         several = images if isinstance(images, Sequence) and not isinstance(images, str | bytes) else [images]
-        pictures = [as_media(image) for image in several]
-        is_single = "imageedit" in model and len(pictures) == 1
-        fields = {"base_image_url": pictures[0]} if is_single else {"images": pictures}
-        return await self._make(model, {"prompt": prompt, "function": more.pop("function", None), **fields}, more)
+        media = [as_media(image) for image in several]
+        fields = {"base_image_url": media[0]} if "imageedit" in model and len(media) == 1 else {"images": media}
+        return await self._make(model, prompt, fields, more)
 
-    async def _make(self, model: str, fields: dict[str, Any], more: dict[str, Any]) -> Task:
+    async def _make(self, model: str, prompt: str | None, fields: dict[str, Any], more: dict[str, Any]) -> Task:
         """Sort keywords into options of the call, fields of `input`, and parameters."""
         start = self.run if more.pop("wait", True) else self.submit
         options = {name: more.pop(name) for name in RunOptions.__annotations__ if name in more}
-        if re.search(_TAKES_MESSAGES, model):
-            content = [{"text": fields["prompt"]}, *({"image": image} for image in fields.get("images", ()))]
-            fields = {"messages": [{"role": "user", "content": content}]}
-        else:
+        if not re.search(_TAKES_MESSAGES, model):
             fields |= {name: more.pop(name) for name in _INPUT if name in more}
-        fields = {name: value for name, value in fields.items() if value is not None}
         parameters = {name: value for name, value in more.items() if value is not None}
-        return await start(model, fields, parameters, **options)
+        return await start(model, as_input(model, {"prompt": prompt, **fields}), parameters, **options)
 
     def _rhythm_s(self, waited_s: float) -> float:
         """Every 3 s for the first 30 s, then a sixth of the time waited so far, up to 15 s; each up to 10 % longer.
@@ -241,6 +236,8 @@ class Verbs(Submitting):
         except DashScopeError as error:
             error.task_id = task_id
             raise
+        if task.failures:
+            log.warning("task %s: results that failed: %s", task_id, "; ".join(task.failures))
         return task
 
     async def _cancel(self, task_id: str, within_s: float = 30.0) -> None:
@@ -266,6 +263,20 @@ class Verbs(Submitting):
             except BaseException as again:  # twice Ctrl-C
                 note(again, *task_ids)
                 raise
+
+
+def as_input(model: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields that are not None, with `prompt` and `images` as a message if the model wants one."""
+    fields = {name: value for name, value in fields.items() if value is not None}
+    if "prompt" not in fields or not re.search(_TAKES_MESSAGES, model):
+        return fields
+    prompt, images = fields.pop("prompt"), fields.pop("images", [])
+    content = [{"text": prompt}, *({"image": image} for image in (images if isinstance(images, list) else [images]))]
+    return {"messages": [{"role": "user", "content": content}], **fields}
+
+
+def _timeout(options: WaitOptions) -> float:
+    return inf if (given := options.get("timeout", 3600.0)) is None else given
 
 
 def _named(task: Task | str) -> tuple[str, str]:

@@ -1,7 +1,5 @@
 """What comes back over HTTP, and how it is read: pure functions."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -9,8 +7,6 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 from fakescope_client.errors import TransportError, kind_of
-
-NOTHING: Mapping[str, str] = {}
 
 
 class Answer(NamedTuple):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,8 +14,9 @@ from fakescope.commands.diff import diff
 from fakescope.errors import CassetteError
 from fakescope.recording import files
 from fakescope.recording.convert import convert
+from fakescope.recording.counted import counted
 from fakescope.recording.exchange import Basis
-from fakescope.recording.lint import lint
+from fakescope.recording.lint import lint, looked_through
 from fakescope.recording.media import Policy, media_of
 from fakescope.recording.summary import summary
 
@@ -31,6 +34,8 @@ _paths = click.argument("paths", nargs=-1, required=True, type=click.Path(path_t
 @click.group()
 def cassette() -> None:
     """Recordings of exchanges with DashScope: look through them, clean them, convert others."""
+    if isinstance(sys.stdout, TextIOWrapper):  # names of files may be no text
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 cassette.add_command(diff)
@@ -39,14 +44,18 @@ cassette.add_command(diff)
 @cassette.command("lint")
 @_paths
 def _lint(paths: tuple[Path, ...]) -> int:
-    """Look for secrets and for what cannot be read, in files and folders. Exit status 1 if there is something."""
-    found = 0
+    """Look for secrets in files and folders, and for cassettes that cannot be read. Exit status 1 if there is one."""
+    looked = found = 0
     for path in paths:
         if not path.exists() and not path.is_symlink():
             raise CassetteError(f"{path}: no such file or folder")
+        if not (files := len(looked_through(path))):
+            raise CassetteError(f"{path}: a folder without files")
+        looked += files
         for line in lint(path):
             click.echo(line)
             found += 1
+    click.echo(f"{counted(looked, 'file')}, {counted(found, 'finding') if found else 'nothing found'}", err=True)
     return 1 if found else 0
 
 
@@ -69,15 +78,15 @@ def _show(one: dict[str, Any]) -> None:
     versions = "".join(f", {name} {version}" for name, version in one["versions"].items())
     click.echo(f"{one['file']}: {one['basis']}{on}{by}{versions}")
     click.echo(
-        f"  {one['exchanges']} exchanges in {one['seconds']:g} s, {one['bytes']:,} bytes; {len(one['tasks'])} tasks, "
-        f"{one['media']} result files, {one['other_exchanges']} other exchanges"
+        f"  {counted(one['exchanges'], 'exchange')} in {one['seconds']:g} s, {counted(one['bytes'], 'byte')}; "
+        f"{counted(len(one['tasks']), 'task')}, {counted(one['media'], 'result file')}, "
+        f"{counted(one['other_exchanges'], 'other exchange')}"
     )
     for task in one["tasks"]:
         states = " > ".join(f"{step['state']} {step['at_s']:g} s" for step in task["states"])
         code = f" ({task['code']})" if task["code"] else ""
-        click.echo(
-            f"  {task['task_id']}  {task['model'] or 'not submitted here'}  {states}{code}; {task['asked']} polls"
-        )
+        model, polls = task["model"] or "not submitted here", counted(task["asked"], "poll")
+        click.echo(f"  {task['task_id']}  {model}  {states}{code}; {polls}")
         if task["prompt"]:
             click.echo(f"    {' '.join(task['prompt'].split())[:90]}")
 
@@ -85,14 +94,27 @@ def _show(one: dict[str, Any]) -> None:
 @cassette.command("scrub")
 @_paths
 @_media
-def _scrub(paths: tuple[Path, ...], media: Policy | None) -> None:
-    """Write files again, redacted: secrets go, ids become fakes, all else stays. What was committed stays in Git."""
-    for path in _files(paths):
-        recording = files.load(path)
+def _scrub(paths: tuple[Path, ...], media: Policy | None) -> int:
+    """Write files again, redacted: secrets go, ids become fakes, all else stays. What was committed stays in Git.
+
+    If one of them cannot be read, none is written; exit status 1 if one cannot be cleaned.
+    """
+    try:
+        recordings = [(path, files.load(path)) for path in _files(paths)]
+    except CassetteError as error:
+        raise CassetteError(f"{error}; nothing is written") from None
+    status = 0
+    for path, recording in recordings:
         kept = any((found := media_of(each.response)) and found.content is not None for each in recording.exchanges)
         ours = recording.provenance.basis != "unknown"
-        files.save(recording, path, media=media or ("keep" if kept and ours else "describe"))
-        click.echo(f"{path}: {len(recording.exchanges)} exchanges written again")
+        try:
+            files.save(recording, path, media=media or ("keep" if kept and ours else "describe"))
+        except CassetteError as error:
+            click.echo(f"fakescope: {error}", err=True)
+            status = 1
+        else:
+            click.echo(f"{path}: {counted(len(recording.exchanges), 'exchange')} written again")
+    return status
 
 
 @cassette.command("convert")
@@ -110,19 +132,21 @@ def _convert(source: Path, output: Path, basis: Basis, client: str | None, media
     """Make a cassette of a file of VCR.py or of a HAR file of a browser. Only exchanges with DashScope are kept."""
     if output.suffix.lower() not in (".yaml", ".yml"):
         raise CassetteError(f"{output}: a cassette's name ends in .yaml")
+    if output.exists() or output.is_symlink():
+        raise CassetteError(f"{output} is there already: choose another name, or remove it")
     recording, left_out = convert(source)
     said = recording.provenance._replace(basis=basis)
     if client:
         said = said._replace(client=client)
     files.save(recording._replace(provenance=said), output, media=media or "describe")
     others = f"; left out, because it is not with DashScope or has no answer: {left_out}" if left_out else ""
-    click.echo(f"{output}: {len(recording.exchanges)} exchanges{others}")
+    click.echo(f"{output}: {counted(len(recording.exchanges), 'exchange')}{others}")
 
 
 def _files(paths: tuple[Path, ...]) -> list[Path]:
     """The files themselves, and the cassettes in folders."""
     found: list[Path] = []
     for path in paths:
-        inside = [each for kind in ("*.yaml", "*.yml") for each in path.rglob(kind)] if path.is_dir() else [path]
-        found += sorted(inside)
+        files.refuse_if_empty(path)
+        found += files.cassettes_in(path) if path.is_dir() else [path]
     return found

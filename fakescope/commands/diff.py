@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from fakescope.recording.counted import counted
+
 __all__ = ["diff"]
 
 _BEGAN_MS = 1_770_600_000_000
@@ -22,7 +24,7 @@ class _Still:
 
 
 @click.command("diff")
-@click.argument("where", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("where", metavar="DIR|FILE", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def diff(where: Path, as_json: bool) -> int:
     """Compare recordings with what the simulator would answer. Exit status 1 if they differ.
@@ -34,10 +36,10 @@ def diff(where: Path, as_json: bool) -> int:
     from fakescope.app import create_app
     from fakescope.catalog import load as load_catalog
     from fakescope.recording.compare import Report, compare
-    from fakescope.recording.files import load, load_folder
+    from fakescope.recording.files import load_all
     from fakescope.settings import Settings
 
-    cassettes = load_folder(where) if where.is_dir() else (load(where),)
+    cassettes = load_all(where)
     catalog = load_catalog()
 
     async def all_of_them() -> list[Report]:
@@ -60,5 +62,6 @@ def diff(where: Path, as_json: bool) -> int:
             click.echo(f"  recorded   {drift.recorded}\n  simulated  {drift.simulated}\n  rule       {drift.rule}")
         for line in left_out:
             click.echo(f"not compared: {line}")
-        click.echo(f"{compared} exchanges in {len(cassettes)} recordings compared, {len(drifts)} differences")
+        of = f"{counted(compared, 'exchange')} in {counted(len(cassettes), 'recording')}"
+        click.echo(f"{of} compared, {counted(len(drifts), 'difference')}")
     return _DRIFT if drifts else 0

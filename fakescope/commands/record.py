@@ -20,6 +20,7 @@ import click
 from fakescope.clock import SystemClock
 from fakescope.commands.environment import in_url, pointing_at
 from fakescope.errors import CassetteError, SettingsError
+from fakescope.recording.counted import counted
 from fakescope.recording.media import Policy
 
 if TYPE_CHECKING:
@@ -105,6 +106,8 @@ def record(
         if child is not None:
             status = child.status
         basis = recorder.cassette().provenance.basis
+        if not len(recorder) and (child is None or child.is_started):
+            print(f"fakescope: nothing was recorded: {_why_nothing(app.requests)}", file=sys.stderr)
         saved = _say_saved(recorder.close(), basis)
         status = status or saved
         print(f"fakescope: {purse.spent()}", file=sys.stderr)
@@ -147,6 +150,9 @@ def _checked_path(folder: Path, name: str | None, began: datetime) -> Path:
         raise SettingsError(f"--name is letters, digits and ._- only; got {name!r:.80}")
     if name is not None and find_in_name(name):
         raise SettingsError("--name looks like a secret, and would not be saved")
+    if folder.suffix.lower() in (".yaml", ".yml"):
+        how = f"--cassette {folder.parent} --name {folder.stem}"
+        raise SettingsError(f"--cassette {folder} is the name of a file; give its folder, as in {how}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -187,13 +193,19 @@ def _say_ready(host: str, port: int, upstream: str, limit: Decimal) -> None:
     )
 
 
+def _why_nothing(requests: int) -> str:
+    if requests:
+        return f"{counted(requests, 'request')} came, and the service answered none"
+    return "no request came. A program finds this recorder by DASHSCOPE_HTTP_BASE_URL, and the SDK reads it on import"
+
+
 def _say_saved(saved: Saved, basis: str) -> int:
     """Say what became of the recording. The exit status."""
     status = 0
     if saved.trouble:
         status = _fail(saved.trouble, _CHECK_FAILED if saved.left_out or saved.path is None else _ENVIRONMENT)
     if saved.path is not None:
-        print(f"fakescope: {saved.exchanges} exchanges ({basis}): {saved.path}", file=sys.stderr)
+        print(f"fakescope: {counted(saved.exchanges, 'exchange')} ({basis}): {saved.path}", file=sys.stderr)
     return status
 
 
@@ -214,6 +226,7 @@ class _Child:
         self._environ = {name: value for name, value in os.environ.items() if name not in KEY_VARIABLES}
         self._environ |= pointing_at(host, port, _STAND_IN_KEY, os.environ)
         self.status = 0
+        self.is_started = False
 
     def start(self) -> None:
         end: Callable[..., object] = signal.getsignal(signal.SIGTERM)  # type: ignore[assignment]  # the server's own
@@ -223,6 +236,7 @@ class _Child:
             self.status = _fail(f"cannot run {self._command[0]!r:.100}: {error.strerror}")
             end(signal.SIGTERM, None)
             return
+        self.is_started = True
         signal.signal(signal.SIGINT, lambda *_: None)
         signal.signal(signal.SIGTERM, lambda *_: process.terminate())
 

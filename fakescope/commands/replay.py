@@ -12,7 +12,7 @@ from typing import Any, Literal
 import click
 
 from fakescope.commands.environment import in_url
-from fakescope.errors import CassetteError
+from fakescope.recording.counted import counted
 from fakescope.settings import SETTINGS, Settings, load
 
 __all__ = ["replay"]
@@ -31,12 +31,14 @@ def _setting(name: str) -> Callable[[Any], Any]:
         except ValueError as error:
             raise click.BadParameter(f"{value!r} {error}", param=param) from None
 
-    shown = f"{row.help} [{row.variable}] [default: {Settings._field_defaults[name]}]"
+    default = Settings._field_defaults[name]
+    told = f"{default:g}" if isinstance(default, float) else default
+    shown = f"{row.help} [{row.variable}] [default: {told}]"
     return click.option(row.flag, row.name, callback=read, metavar=row.shown, help=shown)
 
 
 @click.command("replay")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("where", metavar="DIR|FILE", type=click.Path(path_type=Path))
 @_setting("host")
 @_setting("port")
 @_setting("speed")
@@ -57,8 +59,8 @@ def _setting(name: str) -> Callable[[Any], Any]:
     help="What becomes of a request that was not recorded: a 404 that says what is nearest, or the simulator's answer.",
 )
 @click.option("--config", metavar="FILE", help="Settings file, instead of ./fakescope.toml. [FAKESCOPE_CONFIG]")
-def replay(folder: Path, by: Literal["time", "polls"], miss: str, **flags: Any) -> int:
-    """Answer from the cassettes of a folder. The first line on standard output says when it is ready; Ctrl-C ends it.
+def replay(where: Path, by: Literal["time", "polls"], miss: str, **flags: Any) -> int:
+    """Answer from one cassette or those of a folder. The first line of output says when it is ready; Ctrl-C ends it.
 
     Any key is accepted, and each key replays for itself. At the end, what nobody asked for is listed. Every setting
     of `fakescope serve` counts in the environment and in fakescope.toml; `fakescope env` points clients here, too.
@@ -66,13 +68,11 @@ def replay(folder: Path, by: Literal["time", "polls"], miss: str, **flags: Any) 
     settings = load(flags, os.environ, Path.cwd())
     # Deferred: `fakescope --help` needs no server.
     from fakescope.app import create_replay
-    from fakescope.recording.files import load_folder
+    from fakescope.recording.files import load_all
     from fakescope.recording.player import Player
     from fakescope.server import bind, serve
 
-    cassettes = load_folder(folder)
-    if not cassettes:
-        raise CassetteError(f"{folder} has no cassettes: files that end in .yaml; `fakescope record` makes them")
+    cassettes = load_all(where)
     logging.basicConfig(stream=sys.stderr, format="fakescope: %(message)s", level=logging.ERROR)
     player = Player(cassettes, by=by, speed=settings.speed)
     app = create_replay(player, settings, simulates=miss == "simulate", log=sys.stderr)
@@ -80,11 +80,9 @@ def replay(folder: Path, by: Literal["time", "polls"], miss: str, **flags: Any) 
     try:
         listener = bind(settings.host, settings.port)
     except OSError as error:
-        where = f"{host}:{settings.port}"
-        print(
-            f"fakescope: cannot listen on {where}: {error.strerror}; choose another --port (0: any) or --host",
-            file=sys.stderr,
-        )
+        address = f"{host}:{settings.port}"
+        why = f"cannot listen on {address}: {error.strerror}; choose another --port (0: any) or --host"
+        print(f"fakescope: {why}", file=sys.stderr)
         return _ENVIRONMENT
     port = listener.getsockname()[1]
 
@@ -93,7 +91,7 @@ def replay(folder: Path, by: Literal["time", "polls"], miss: str, **flags: Any) 
         print(f"fakescope ready on {base}", flush=True)
         pace = "at once" if settings.speed == float("inf") else f"{settings.speed:g}x as fast as recorded"
         told = "one recorded state per poll" if by == "polls" else f"tasks run {pace}"
-        known = f"{player.recorded} recorded requests of {len(cassettes)} cassettes"
+        known = f"{counted(player.recorded, 'recorded request')} of {counted(len(cassettes), 'cassette')}"
         print(f"  {known}; {told}; Ctrl-C ends it", file=sys.stderr, flush=True)
 
     serve(app, listener, say_ready)
@@ -103,11 +101,11 @@ def replay(folder: Path, by: Literal["time", "polls"], miss: str, **flags: Any) 
 
 def _say_unused(player: Any) -> None:
     unused = player.unused()
-    lines = [f"fakescope: {len(unused)} of {player.recorded} recorded requests were not used"] if unused else []
+    lines = [f"fakescope: not used: {len(unused)} of {counted(player.recorded, 'recorded request')}"] if unused else []
     lines += [f"  {one}" for one in unused[:_MOST_TOLD]]
     if len(unused) > _MOST_TOLD:
         lines.append(f"  and {len(unused) - _MOST_TOLD} more")
     if player.misses:
-        lines.append(f"fakescope: {player.misses} requests were not recorded")
+        lines.append(f"fakescope: not recorded: {counted(player.misses, 'request')}")
     if lines:
         print("\n".join(lines), file=sys.stderr, flush=True)

@@ -25,6 +25,7 @@ from fakescope.engine.task import SUCCESS, Account, Draft, Problem, Task, TaskSt
 from fakescope.engine.validation import validate
 from fakescope.engine.vendor_error import VendorError
 from fakescope.errors import FakescopeError
+from fakescope.recording.counted import counted
 from fakescope.recording.exchange import Request
 from fakescope.recording.json_bodies import output_of
 
@@ -234,7 +235,7 @@ class Purse:
 
     def spent(self) -> str:
         """One line about it, at the end."""
-        more = f", and {self.uncounted} submissions without a known price" if self.uncounted else ""
+        more = f", and {counted(self.uncounted, 'submission')} without a known price" if self.uncounted else ""
         return f"at most {self.budget.reserved} of {self.budget.limit} CNY were spent{more}"
 
 

@@ -341,7 +341,7 @@ def _rule_of(spec: ModelSpec | None) -> str:
 
 
 def _named(exchange: Exchange) -> str:
-    return f"{exchange.request.method} {urlsplit(exchange.request.url).path}"
+    return f"{exchange.request.method} {urlsplit(exchange.request.url).path or '/'}"
 
 
 def _ms(iso: str) -> int:

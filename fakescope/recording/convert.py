@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from fakescope.errors import CassetteError
+from fakescope.recording.counted import counted
 from fakescope.recording.exchange import Cassette, Exchange, Headers, Provenance, Request, Response
 from fakescope.recording.files import load
 from fakescope.recording.reading import read_file
@@ -49,7 +50,7 @@ def convert(path: Path) -> Converted:
         if _is_vendor(exchange.request.url) or exchange.request.url.split("?")[0].encode() in links
     )
     if not kept:
-        raise CassetteError(f"{path}: none of its {len(cassette.exchanges)} exchanges is with DashScope")
+        raise CassetteError(f"{path}: of {counted(len(cassette.exchanges), 'exchange')} none is with DashScope")
     first = min(exchange.at_ms for exchange in kept)
     kept = tuple(exchange._replace(at_ms=exchange.at_ms - first) for exchange in kept)
     return Converted(cassette._replace(exchanges=kept), len(cassette.exchanges) - len(kept) + unanswered)

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from fakescope.errors import CassetteError
 from fakescope.recording.exchange import Basis, Exchange, Headers, Provenance, Request, Response
 from fakescope.recording.media import STAND_IN, Media, extension, note, stand_in
-from fakescope.recording.reading import MOST_BYTES, Table, leads_out, read_file, read_yaml
+from fakescope.recording.reading import MOST_BYTES, Table, leads_out, name_of, read_file, read_yaml
 
 __all__ = ["BASES", "FORMAT", "Row", "duplicates", "is_address", "rows"]
 
@@ -210,10 +210,10 @@ def _with_media(response: Response, table: Any, path: Path, at: str) -> Response
     if table.get("file") is None:
         body = b"" if media.dropped else stand_in(kind)
         return Response(response.status, (*response.headers, (STAND_IN, note(media))), body)
-    expected = f"{path.stem}.media/{media.sha256}.{extension(kind)}"
+    file = path.with_name(f"{path.stem}.media") / f"{media.sha256}.{extension(kind)}"
+    expected = name_of(file.relative_to(path.parent))
     if table["file"] != expected:
         raise CassetteError(f"{at}: media.file must be {expected}, nothing else is read")
-    file = path.parent / expected
     if leads_out(file, path.parent):
         raise CassetteError(f"{at}: media.file leads out of the folder; put the file itself there")
     content = read_file(file)

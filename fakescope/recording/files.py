@@ -29,10 +29,19 @@ from fakescope.recording import secrets
 from fakescope.recording.document import BASES, FORMAT, Row, duplicates, is_address, rows
 from fakescope.recording.exchange import Cassette, Exchange, Headers, Provenance
 from fakescope.recording.media import STAND_IN, Policy, extension, media_of
-from fakescope.recording.reading import leads_out, need_yaml
+from fakescope.recording.reading import leads_out, name_of, need_yaml
 from fakescope.recording.redaction import redact, redact_text
 
-__all__ = ["CassetteError", "RefusedError", "load", "load_folder", "save"]
+__all__ = [
+    "CassetteError",
+    "RefusedError",
+    "cassettes_in",
+    "load",
+    "load_all",
+    "load_folder",
+    "refuse_if_empty",
+    "save",
+]
 
 
 class RefusedError(CassetteError):
@@ -62,23 +71,38 @@ def load(path: Path | str) -> Cassette:
         day = datetime.fromtimestamp(min(stamps) / 1000, UTC).date().isoformat() if stamps else ""
         provenance = provenance._replace(recorded=day)
     exchanges = sorted(_timed(found), key=lambda exchange: exchange.at_ms)
-    return Cassette(provenance, tuple(exchanges), path.stem)
+    return Cassette(provenance, tuple(exchanges), name_of(Path(path.stem)))
+
+
+def load_all(path: Path | str) -> tuple[Cassette, ...]:
+    """The recording in a file, or those in a folder. Raises CassetteError, also if there is none."""
+    path = Path(path)
+    refuse_if_empty(path)
+    return load_folder(path) if path.is_dir() else (load(path),)
 
 
 def load_folder(folder: Path | str) -> tuple[Cassette, ...]:
-    """All recordings (*.yaml, *.yml) in a folder and below it, in the order of their paths; names are relative."""
+    """All recordings in a folder and below it, in the order of their paths; names are relative."""
     folder = Path(folder)
     if not folder.is_dir():
         raise CassetteError(f"{folder}: no such folder")
     loaded = []
-    for path in sorted(p for kind in ("*.yaml", "*.yml") for p in folder.rglob(kind)):
+    for path in cassettes_in(folder):
         if leads_out(path, folder):
             raise CassetteError(f"{path}: a link that leads out of {folder}; put the file itself there")
-        if path.is_dir():
-            continue
-        name = path.relative_to(folder).with_suffix("").as_posix()
-        loaded.append(load(path)._replace(name=name))
+        loaded.append(load(path)._replace(name=name_of(path.relative_to(folder).with_suffix(""))))
     return tuple(loaded)
+
+
+def cassettes_in(folder: Path) -> list[Path]:
+    """The cassettes (*.yaml, *.yml) in a folder and below it, in the order of their paths."""
+    return sorted(path for kind in ("*.yaml", "*.yml") for path in folder.rglob(kind) if not path.is_dir())
+
+
+def refuse_if_empty(path: Path) -> None:
+    """Raises CassetteError for a folder without cassettes: a wrong path must not look like one where all is well."""
+    if path.is_dir() and not cassettes_in(path):
+        raise CassetteError(f"{path} has no cassettes: files that end in .yaml; `fakescope record` makes them")
 
 
 def _timed(found: list[Row]) -> Iterable[Exchange]:
@@ -128,16 +152,16 @@ def save(cassette: Cassette, path: Path | str, *, media: Policy = "describe") ->
     interactions = [_interaction(exchange, path, media, files) for exchange in redacted]
     content = _yaml({"fakescope": _provenance_table(cassette.provenance), "interactions": interactions, "version": 1})
     _refuse_secrets(path, content, interactions, files)
-    folder = path.parent / f"{path.stem}.media"
+    folder = _media_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for name, body in files.items():
             folder.mkdir(exist_ok=True)
-            there = path.parent / name
+            there = folder / name
             if there.is_symlink() or not there.is_file() or there.read_bytes() != body:
                 _write(there, body)
         _write(path, content)
-        _remove_stale(folder, {Path(name).name for name in files})
+        _remove_stale(folder, set(files))
     except OSError as error:
         raise CassetteError(f"{path}: cannot be written: {error.strerror or error}") from None
 
@@ -158,6 +182,11 @@ def _refuse_unreadable(provenance: Provenance, exchanges: Sequence[Exchange], pa
         raise RefusedError(f"{path}: exchange {n + 1} has {why}", n)
 
 
+def _media_of(path: Path) -> Path:
+    """The folder of a cassette's result files."""
+    return path.with_name(f"{path.stem}.media")
+
+
 def _provenance_table(provenance: Provenance) -> dict[str, Any]:
     table: dict[str, Any] = {"format": FORMAT, "basis": provenance.basis, "recorded": redact_text(provenance.recorded)}
     if provenance.client:
@@ -175,8 +204,9 @@ def _interaction(exchange: Exchange, path: Path, policy: Policy, files: dict[str
     if found is not None:
         about: dict[str, Any] = {"type": found.kind, "bytes": found.size, "sha256": found.sha256}
         if policy == "keep" and found.content is not None:
-            about["file"] = f"{path.stem}.media/{found.sha256}.{extension(found.kind)}"
-            files[about["file"]] = found.content
+            name = f"{found.sha256}.{extension(found.kind)}"
+            about["file"] = name_of(_media_of(path).relative_to(path.parent) / name)
+            files[name] = found.content
         elif policy == "drop" or found.dropped:
             about["dropped"] = 1
         table["media"] = about
@@ -286,7 +316,9 @@ def _refuse_secrets(path: Path, content: bytes, interactions: Sequence[Any], fil
         )
     for name, body in files.items():
         for finding in secrets.find_in_media(body):
-            owners = [n for n, each in enumerate(interactions) if each.get("media", {}).get("file") == name]
+            owners = [
+                n for n, each in enumerate(interactions) if each.get("media", {}).get("file", "").endswith(f"/{name}")
+            ]
             raise RefusedError(f"{path}: not saved: it looks like there is {finding.what}. {finding.fix}", *owners)
 
 

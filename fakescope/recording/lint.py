@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,24 +12,25 @@ from fakescope.recording.document import Row, rows
 from fakescope.recording.media import is_text
 from fakescope.recording.reading import leads_out, read_file
 
-__all__ = ["lint"]
-
-_CASSETTES = (".yaml", ".yml")
+__all__ = ["lint", "looked_through"]
 
 
 def lint(path: Path) -> Iterator[str]:
-    """One line per finding in a file, or in all files of a folder: `file:line: what. What to do`."""
+    """One line per finding in what is looked through: `file:line: what. What to do`."""
+    for file in looked_through(path):
+        yield from _file(file)
+
+
+def looked_through(path: Path) -> list[Path]:
+    """All files of a folder, or the file, and if it is a cassette its result files."""
     if path.is_dir():
-        for file in sorted(path.rglob("*")):
-            if leads_out(file, path):
-                yield f"{file}:1: a link that leads out of {path}. Put the file itself there"
-            elif file.is_file():
-                yield from _file(file)
-        return
-    yield from _file(path)
+        return [file for file in sorted(path.rglob("*")) if leads_out(file, path) or file.is_file()]
     beside = path.with_name(f"{path.stem}.media")
-    if path.suffix.lower() in _CASSETTES and beside.is_dir():
-        yield from lint(beside)
+    return [path, *(looked_through(beside) if _is_cassette(path) and beside.is_dir() else ())]
+
+
+def _is_cassette(path: Path) -> bool:
+    return path.suffix.lower() in (".yaml", ".yml")
 
 
 def _file(path: Path) -> Iterator[str]:
@@ -39,14 +41,11 @@ def _file(path: Path) -> Iterator[str]:
     except CassetteError as error:
         yield str(error)
         return
-    if not is_text(content):
-        for finding in secrets.find_in_media(content):
-            yield _line(path, finding)
-        return
-    found = secrets.find(content)
+    is_to_be_text = _is_cassette(path) or path.suffix.lower() == ".har"  # though a byte of it may be none
+    found = secrets.find(content) if is_to_be_text or is_text(content) else secrets.find_in_media(content)
     for finding in found:
         yield _line(path, finding)
-    if path.suffix.lower() in _CASSETTES:
+    if _is_cassette(path):
         try:
             _, interactions = rows(path)
         except CassetteError as error:
@@ -69,4 +68,10 @@ def _packed(path: Path, interactions: list[Row], found: list[secrets.Finding]) -
 
 
 def _line(path: Path, finding: secrets.Finding) -> str:
-    return f"{path}:{finding.line}: {finding.kind}: looks like {finding.what}. {finding.fix}"
+    fix = finding.fix
+    if path.suffix.lower() == ".har":
+        fix = fix.replace("cassette scrub", "cassette convert")
+    elif not _is_cassette(path):  # neither command reads it
+        fix = re.sub("run `[^`]+` on the file", "take it out of the file", fix, flags=re.IGNORECASE)
+        fix = fix[:1].upper() + fix[1:]
+    return f"{path}:{finding.line}: {finding.kind}: looks like {finding.what}. {fix}"

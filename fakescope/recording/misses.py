@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from fakescope.errors import CassetteError
+from fakescope.recording.counted import counted
 from fakescope.recording.matching import Meaning, differences
 from fakescope.recording.timelines import Library, Recording
 
@@ -36,15 +37,15 @@ def no_recording(library: Library, sent: Meaning) -> NotRecordedError:
     """Nothing recorded means the same."""
     lines = [f"No recording answers {_asked(sent)}."]
     nearest = _nearest(library, sent)
-    if nearest is None:
+    if nearest is None and library.names:
         what = "submission" if sent.kind == "submit" else "request of this kind"
-        lines.append(f"{', '.join(library.names[:5]) or 'The folder'}: no {what} is recorded at all.")
-    else:
+        lines.append(f"{', '.join(library.names[:5])}: no {what} is recorded at all.")
+    elif nearest is not None:
         recording, found = nearest
         lines.append(f"The nearest is exchange {recording.place + 1} of {library.names[recording.cassette]}:")
         lines += [f"  {name}: {_compared(was, now)}" for name, was, now in found[:_MOST_SHOWN]]
         if len(found) > _MOST_SHOWN:
-            lines.append(f"  and {len(found) - _MOST_SHOWN} fields more")
+            lines.append(f"  and {counted(len(found) - _MOST_SHOWN, 'field')} more")
     return NotRecordedError([*lines, _ADVICE])
 
 

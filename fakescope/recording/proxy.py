@@ -100,6 +100,8 @@ class Proxy:
         self._upstream, self._key, self._http = upstream.rstrip("/"), key, client
         self._recorder, self._prices, self._purse = recorder, prices, purse
         self._media, self._log = media, log
+        self.requests = 0
+        """How many came, whatever became of them."""
         self._host = urlsplit(upstream).hostname or ""
         self._links = ResultLinks(self._host)
         self._secrets = {key.encode()} if len(key) >= _SHORTEST_KEY else set()
@@ -108,6 +110,7 @@ class Proxy:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
+            self.requests += 1
             with contextlib.suppress(_Gone):
                 try:
                     await self._pass(scope, receive, send)

@@ -7,6 +7,7 @@ anything is built from them, and every mapping knows its line.
 from __future__ import annotations
 
 import binascii
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, NoReturn
 
 from fakescope.errors import CassetteError
 
-__all__ = ["MOST_BYTES", "Table", "leads_out", "need_yaml", "read_file", "read_yaml"]
+__all__ = ["MOST_BYTES", "Table", "leads_out", "name_of", "need_yaml", "read_file", "read_yaml"]
 
 MOST_BYTES = 50_000_000
 """The largest file and the largest body that are read."""
@@ -42,6 +43,11 @@ def need_yaml() -> Any:
     except ImportError:
         raise CassetteError("cassettes need PyYAML and VCR.py: pip install 'fakescope[cassettes]'") from None
     return yaml
+
+
+def name_of(path: Path) -> str:
+    """A path as text that can be sent and written, whatever bytes it has and whatever the system takes for text."""
+    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
 
 
 def leads_out(path: Path, folder: Path) -> bool:

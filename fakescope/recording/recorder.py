@@ -21,6 +21,7 @@ from fakescope._version import __version__
 from fakescope.clock import Clock
 from fakescope.errors import CassetteError
 from fakescope.recording import secrets
+from fakescope.recording.counted import counted
 from fakescope.recording.exchange import Basis, Cassette, Exchange, Provenance, Request
 from fakescope.recording.files import RefusedError, save
 from fakescope.recording.json_bodies import output_of
@@ -64,8 +65,8 @@ class Saved(NamedTuple):
         """One line about it, or nothing."""
         lines = []
         if self.left_out:
-            of = self.exchanges + len(self.left_out)
-            lines.append(f"{len(self.left_out)} of {of} exchanges are left out: {self.left_out[0]}")
+            of = counted(self.exchanges + len(self.left_out), "exchange")
+            lines.append(f"{len(self.left_out)} of {of} left out: {self.left_out[0]}")
         if self.elsewhere:
             lines.append(f"saved elsewhere, as {self.path}: {self.elsewhere}" if self.path else self.elsewhere)
         return "; ".join(lines)

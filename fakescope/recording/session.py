@@ -268,8 +268,9 @@ def use_cassette(
 
     `budget` is the most, in CNY, that submissions may cost which are sent to the service; without it none is sent that
     costs anything, and with `allow_unpriced` also what has no known price, uncounted. What leads to this machine is
-    free. Also a decorator of ordinary functions. Raises CassetteError; BudgetError and SettingsError for a choice that
-    is none. In its client a request raises NotRecordedError if nothing answers it, NotSentError if it is not paid for.
+    free. Also a decorator of ordinary functions, where each call has the budget anew. Raises CassetteError; BudgetError
+    and SettingsError for a choice that is none. In its client a request raises NotRecordedError if nothing answers it,
+    NotSentError if it is not paid for.
     """
     purse = no_purse
     if budget is not None:

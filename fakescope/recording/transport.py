@@ -12,8 +12,8 @@ import httpx
 
 from fakescope import clock as clocks
 from fakescope.clock import REAL, Clock, SystemClock
-from fakescope.recording.exchange import Cassette, Request, Response
-from fakescope.recording.files import load, load_folder
+from fakescope.recording.exchange import Request, Response
+from fakescope.recording.files import load_all
 from fakescope.recording.matching import route_of
 from fakescope.recording.misses import NotRecordedError
 from fakescope.recording.player import By, Player
@@ -31,7 +31,7 @@ class _Replaying:
     def __init__(
         self, played: Player | Path | str, *, by: By = "time", speed: float = 1.0, clock: Clock | None = None
     ) -> None:
-        self.player = played if isinstance(played, Player) else Player(_loaded(Path(played)), by=by, speed=speed)
+        self.player = played if isinstance(played, Player) else Player(load_all(played), by=by, speed=speed)
         self._clock = clock or SystemClock()
         self._setting = REAL
         self._missed: NotRecordedError | None = None
@@ -72,10 +72,6 @@ class AsyncReplayTransport(_Replaying, httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         return self._answer(request, await request.aread())
-
-
-def _loaded(path: Path) -> tuple[Cassette, ...]:
-    return load_folder(path) if path.is_dir() else (load(path),)
 
 
 def _given(response: Response, request: httpx.Request) -> httpx.Response:

@@ -46,6 +46,9 @@ CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]] = {
         {"model": "wanx2.1-imageedit", "function": "description_edit", "wait": False},
     ),
     "detect": ("detect", ("emo-detect-v1", {"image_url": FRAME}, {"ratio": "1:1"}), {}),
+    "run at once": ("run", ("emo-detect-v1", {"image_url": FRAME}, {"ratio": "1:1"}), {}),
+    "text_to_image at once": ("text_to_image", ("a cat",), {"model": "qwen-image-2.0"}),
+    "edit_image at once": ("edit_image", (FRAME, "red"), {"model": "qwen-image-edit"}),
     "detect, message": ("detect", ("qwen-image-max", MESSAGE), {}),
     "fetch": ("fetch", ("no-such-task",), {}),
     "wait": ("wait", ("no-such-task",), {}),
@@ -181,7 +184,7 @@ def test_number_that_is_none_never_leaves(world: Any) -> None:
 
 
 def test_model_that_answers_at_once_is_not_submitted(world: Any) -> None:
-    with pytest.raises(ValueError, match="use detect"):
+    with pytest.raises(ValueError, match=r"use run, or detect\(\)"):
         world.client().submit("emo-detect-v1", {"image_url": FRAME})
 
 

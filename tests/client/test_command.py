@@ -63,6 +63,39 @@ def test_run_downloads_where_it_is_told_to(say: Callable[..., Said], tmp_path: P
     assert (tmp_path / "film.mp4").read_bytes()[4:8] == b"ftyp"
 
 
+def test_run_asks_models_that_answer_at_once(say: Callable[..., Said], tmp_path: Path) -> None:
+    status, out, err = say("run", "qwen-image-2.0", "猫")
+    assert (status, out[:7], out.count("\n"), err) == (0, "http://", 1, "")
+
+    status, out, _ = say("run", "qwen-image-2.0", "猫", "--to", str(tmp_path / "cat.png"))
+    assert (status, out) == (0, f"{tmp_path / 'cat.png'}\n")
+
+
+def test_run_of_a_detection_prints_what_was_found(say: Callable[..., Said]) -> None:
+    status, out, _ = say("run", "emo-detect-v1", "-i", f"image_url={FRAME}", "-p", "ratio=1:1")
+
+    assert (status, json.loads(out)["check_pass"], len(json.loads(out)["face_bbox"])) == (0, True, 4)
+
+
+def test_verdict_that_is_no_is_a_failure(
+    world: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "Client", lambda **_: world.client())
+    world.wire.faults["submit"] = [world.status(200, '{"output": {"check_pass": false}, "request_id": "r"}')]
+
+    assert cli.main(["run", "emo-detect-v1", "-i", f"image_url={FRAME}"]) == 1
+    assert capsys.readouterr().out == '{"check_pass": false}\n'
+
+
+@pytest.mark.parametrize("model", ["wan2.6-t2i", "wan2.7-image", "z-image-turbo", "qwen-image-max"])
+def test_prompt_goes_into_a_message_where_the_model_wants_one(say: Callable[..., Said], model: str) -> None:
+    assert say("run", model, "a cat")[0] == 0
+
+
+def test_picture_goes_into_a_message_where_the_model_wants_one(say: Callable[..., Said]) -> None:
+    assert say("run", "qwen-image-edit", "a red hat", "-i", f"images={FRAME}")[0] == 0
+
+
 def test_run_sends_files(say: Callable[..., Said], tmp_path: Path) -> None:
     (tmp_path / "frame.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     status, _, err = say("run", "wan2.6-i2v", "it moves", "-i", f"img_url=@{tmp_path / 'frame.png'}")
@@ -105,6 +138,7 @@ def test_submit_wait_fetch_cancel_list(say: Callable[..., Said]) -> None:
     assert say("cancel", task_id)[:2] == (1, "too late: it is not PENDING\n")
     status, out, _ = say("list", "--model", "wan2.6-t2v")
     assert (status, out.split()[:2]) == (0, [task_id, "SUCCEEDED"])
+    assert re.fullmatch(r"\d\d:\d\d:\d\d[+-]\d{4}", out.split()[3])  # an hour without its zone says little
 
 
 def test_cancel_of_a_pending_task(say: Callable[..., Said]) -> None:
@@ -130,7 +164,11 @@ def test_cancel_of_a_pending_task(say: Callable[..., Said]) -> None:
         (["run"], 2, "model"),
         (["run", "wan2.6-t2v", "-p", "size"], 2, "'size' is not KEY=VALUE"),
         (["run", "wan2.6-i2v", "-i", "img_url=@no-such.png"], 2, "no-such.png"),
-        (["run", "emo-detect-v1"], 2, "use detect()"),
+        (["submit", "emo-detect-v1"], 2, "answers at once and has no task that could be submitted: use run"),
+        (["download", "no-such-task", "film.mp4"], 1, "the task has expired"),
+        (["run", "wan2.6-t2v", "a cat", "-i", f"media={'[' * 900}{']' * 900}"], 2, "client: nested too deeply\n"),
+        (["run", "wan2.6-t2v", "a cat", "-i", f"media={'[' * 5000}{']' * 5000}"], 2, "client: nested too deeply\n"),
+        (["upload", "no-such.png", "wan2.6-i2v"], 2, "no-such.png is no file"),
         (["list", "--base-url", "ftp://h"], 2, "must begin with https://"),
         (["--help"], 0, ""),
         (["run", "--help"], 0, ""),
@@ -157,7 +195,7 @@ def test_interrupt_says_how_to_go_on(say: Callable[..., Said], monkeypatch: pyte
 
     assert status == 130
     task_id = err.split()[1]
-    assert f"still going on: {task_id}" in err
+    assert f"still going on: {task_id}; resume() or `fakescope client wait` takes it up again" in err
     assert f"Task {task_id} was not canceled" in err
 
 
@@ -193,6 +231,16 @@ def test_terminal_sees_one_line_with_the_expected_end(
     assert (status, out.count("\n")) == (0, 1)
     assert [line for line in lines if re.fullmatch(r"RUNNING 0:\d\d of about 2:\d\d", line)]
     assert lines[-1] == ""  # wiped before the result is printed
+
+
+def test_dumb_terminal_gets_plain_lines(
+    say: Callable[..., Said], terminal: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    _, _, err = say("run", "wan2.6-t2v", "a cat")
+
+    assert (err.splitlines()[1:], terminal) == (["PENDING after 0 s", "SUCCEEDED after 0 s"], [])
 
 
 def test_sleep_on_a_terminal_goes_on_by_seconds(terminal: list[float], monkeypatch: pytest.MonkeyPatch) -> None:

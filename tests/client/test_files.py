@@ -400,10 +400,20 @@ def test_error_of_the_callback_leaves_the_part_closed(world: Any, film: Task, tm
     assert part.read_bytes() == whole(world, film)
 
 
+def test_several_results_are_numbered(world: Any, tmp_path: Path) -> None:
+    pictures = world.client().text_to_image("a cat", n=2)
+    (tmp_path / "cat.png").write_text("mine")
+
+    paths = world.client().download(pictures, tmp_path / "cat.png")
+
+    assert paths == [tmp_path / "cat-1.png", tmp_path / "cat-2.png"]
+    assert (tmp_path / "cat.png").read_text() == "mine"
+
+
 def test_several_results_go_into_a_folder(world: Any, tmp_path: Path) -> None:
     pictures = world.client().text_to_image("a cat", n=3)
 
-    paths = world.client().download(pictures, tmp_path / "cats")
+    paths = world.client().download(pictures, f"{tmp_path}/cats/")
 
     assert [path.name for path in paths] == [f"{pictures.id}-{n}.png" for n in (1, 2, 3)]
     assert all(path.parent == tmp_path / "cats" for path in paths)

@@ -376,13 +376,6 @@ def test_misspelt_option_of_a_wait_is_refused(world: Any) -> None:
         world.client().wait("some-task", timout=5)
 
 
-def test_time_that_is_not_a_number_is_over_at_once(world: Any) -> None:
-    client = world.client()
-
-    with pytest.raises(TaskTimeoutError):
-        client.wait(client.submit("wan2.6-t2v", STUCK), timeout=math.nan)
-
-
 @pytest.mark.parametrize("body", ["[" * 100_000, '{"output":' + "[" * 600 + "]" * 600 + "}"], ids=["endless", "deep"])
 def test_answer_that_is_too_deep_is_borne(world: Any, body: str) -> None:
     client = world.client()
@@ -455,15 +448,6 @@ def test_unknown_code_beside_a_good_answer_does_not_break_a_wait(world: Any) -> 
     world.wire.faults = {"submit": [coded], "poll": [coded] * 999}
 
     assert world.client().run("wan2.6-t2v", FILM).status == "SUCCEEDED"
-
-
-def test_patience_that_is_not_a_number_is_none(world: Any, faults: dict[str, Any]) -> None:
-    world.wire.faults["poll"] = [faults["502"]] * 20
-
-    with pytest.raises(DashScopeError, match="502"):
-        world.client(patience=math.nan).fetch("some-task")
-
-    assert world.wire.count("poll") == 1
 
 
 def test_task_that_is_waited_for_is_not_taken_for_a_lost_one(world: Any, faults: dict[str, Any]) -> None:

@@ -79,6 +79,7 @@ def test_nothing_is_recorded_unless_asked(run: Run, pytester: pytest.Pytester) -
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*test_film.yaml, which is not there; record mode none (new_episodes adds *"])
     result.stdout.no_fnmatch_line("*fakescope replay*")
+    result.stdout.no_fnmatch_line("*recorded at all*")
     assert not (pytester.path / "cassettes").exists()
 
 
@@ -220,6 +221,22 @@ def test_swallowed_miss_is_in_the_report(run_recorded: Run) -> None:
     result.stdout.fnmatch_lines(["*- fakescope cassette -*", "*input.prompt: recorded 'a cat', sent 'a dog'"])
 
 
+def test_report_has_its_lines_where_the_terminal_cannot_show_a_letter(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, run_recorded: Run
+) -> None:
+    source = """
+    @pytest.mark.fakescope_cassette("test_film.yaml")
+    def test_film():
+        film(NOWHERE, "船")
+    """
+    run_recorded(source)
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+
+    result = pytester.runpytest_subprocess("-p", "fakescope.pytest_plugin")
+
+    result.stdout.fnmatch_lines(["*- fakescope cassette -*", "The nearest is *", "  input.prompt: *, sent '?u8239'"])
+
+
 NOTHING = """
     @pytest.mark.fakescope_cassette("test_film.yaml")
     def test_nothing():
@@ -271,6 +288,7 @@ def test_what_cannot_be_is_one_line(run: Run, pytester: pytest.Pytester, source:
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines([message])
     result.stdout.no_fnmatch_line("*Traceback*")
+    result.stdout.no_fnmatch_line("*During handling of the above exception*")
 
 
 def test_flag_takes_the_modes_that_there_are(run: Run) -> None:

@@ -125,7 +125,7 @@ def test_what_has_no_price_is_sent_only_if_allowed(run: Run) -> None:
 
     refused.stdout.fnmatch_lines(["*it could cost anything (a field is wrong*); --fakescope-allow-unpriced sends it *"])
     allowed.assert_outcomes(passed=1)
-    allowed.stdout.fnmatch_lines(["*at most 0 of 5 CNY were spent, and 1 submissions without a known price"])
+    allowed.stdout.fnmatch_lines(["*at most 0 of 5 CNY were spent, and 1 submission without a known price"])
 
 
 def test_submission_that_was_held_back_fails_a_test_that_swallowed_it(run: Run) -> None:
@@ -269,7 +269,7 @@ def test_exchange_that_must_not_be_written_does_not_lose_the_others(
     result = run(source, RECORD)
 
     result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(["1 of 3 exchanges are left out: *interaction 3 still has what looks like a trap*"])
+    result.stdout.fnmatch_lines(["1 of 3 exchanges left out: *interaction 3 still has what looks like a trap*"])
     [path] = pytester.path.rglob("test_film.yaml")
     assert [each.request.method for each in load(path).exchanges] == ["POST", "GET"]
 

@@ -5,6 +5,11 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import os
+import re
+import shlex
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -24,8 +29,10 @@ SUBMIT = f"{BASE}/services/aigc/video-generation/video-synthesis"
 TASK = "0fcfa6e6" + "-bec0-4938-a444-f23a47e8dd48"
 KEY = "sk-" + "9f3a51c7" * 4
 LINK = f"https://results.example.com/{TASK}-0.png?Expires=17"
+TASK_LINE = f"https://x.example.com/tasks/{TASK}"
 JSON: Headers = (("Content-Type", "application/json"),)
 
+CLEAN = "1 file, nothing found\n"
 LEFT_OUT = "left out, because it is not with DashScope or has no answer"
 Run = Callable[..., tuple[int, str, str]]
 
@@ -103,8 +110,8 @@ def _recorded(path: Path) -> Path:
 # -- lint
 
 
-def test_lint_says_nothing_of_a_clean_file(run: Run, tmp_path: Path) -> None:
-    assert run("lint", _recorded(tmp_path / "x.yaml")) == (0, "", "")
+def test_lint_says_that_it_found_nothing(run: Run, tmp_path: Path) -> None:
+    assert run("lint", _recorded(tmp_path / "x.yaml")) == (0, "", CLEAN)
 
 
 def test_lint_ends_with_1_and_a_line_per_finding(run: Run, tmp_path: Path) -> None:
@@ -128,6 +135,62 @@ def test_lint_tells_what_cannot_be_read(run: Run, tmp_path: Path) -> None:
     assert out.count("\n") == 1
 
 
+def test_lint_tells_of_a_cassette_that_is_not_utf_8(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_bytes(b"interactions: []\n# \xff " + KEY.encode() + b"\n")
+
+    status, out, err = run("lint", path)
+
+    assert (status, err) == (1, "1 file, 2 findings\n")
+    assert out.splitlines()[0].startswith(f"{path}:2: api-key: ")
+    assert out.splitlines()[1] == f"{path}:2: not UTF-8"
+
+
+def test_a_broken_letter_hides_no_secret_of_a_har(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "page.har"
+    path.write_bytes(b'"\xff"\n"password": "Ab3dEf6h"\n')
+
+    assert run("lint", path)[1].count(": named: ") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        ("page.har", "run `fakescope cassette convert` on the file"),
+        ("key.py", "take it out of the file"),
+        ("a.yml", "run `fakescope cassette scrub` on the file"),
+    ],
+)
+def test_lint_advises_what_reads_such_a_file(name: str, way: str, run: Run, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(f"interactions: []\nversion: 1  # {KEY}\n# {TASK_LINE}\n")
+
+    _, out, _ = run("lint", tmp_path / name)
+
+    fixes = [line.rpartition(". ")[2] for line in out.splitlines()]
+    assert fixes == [f"Revoke it, then {way}", way[0].upper() + way[1:]]
+
+
+@pytest.mark.parametrize("command", ["lint", "info", "scrub", "diff"])
+def test_a_folder_with_nothing_in_it_is_wrong_use(command: str, run: Run, tmp_path: Path) -> None:
+    status, out, err = run(command, tmp_path)
+
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"fakescope: {tmp_path}")
+
+
+def test_names_that_are_no_text_are_shown(tmp_path: Path) -> None:
+    path = _recorded(tmp_path / "x.yaml").rename(tmp_path / os.fsdecode(b"\xff.yaml"))
+
+    for command in ("info", "lint", "diff"):
+        done = subprocess.run(
+            [sys.executable, "-m", "fakescope", "cassette", command, str(path)],
+            capture_output=True,
+            env=os.environ | {"PYTHONIOENCODING": "utf-8:strict"},
+        )
+        assert b"Traceback" not in done.stderr
+        assert done.returncode == 0 or command == "diff", done.stderr
+
+
 def test_lint_of_nothing_is_wrong_use(run: Run, tmp_path: Path) -> None:
     assert run("lint", tmp_path / "gone.yaml") == (
         2,
@@ -146,10 +209,31 @@ def test_lint_finds_links_that_lead_out(run: Run, tmp_path: Path) -> None:
     assert (status, out.count("a link that leads out of")) == (1, 1)
 
 
-def test_the_hook_runs_the_command_that_there_is() -> None:
-    [hook] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+def test_the_hook_that_the_guide_shows_stops_a_secret_and_nothing_else(tmp_path: Path) -> None:
+    guide = (ROOT / "docs" / "cassettes.md").read_text("utf-8")
+    [repo] = yaml.safe_load(guide.partition("```yaml\n")[2].partition("```")[0])["repos"]
+    [hook] = repo["hooks"]
+    (tmp_path / "cassettes").mkdir()
+    _recorded(tmp_path / "cassettes" / "clean.yaml")
+    (tmp_path / "cassettes" / "bad.yaml").write_text(f"interactions: []\n# {KEY}\n")
+    (tmp_path / "notes.yaml").write_text(KEY)
 
-    assert hook["entry"] == "fakescope cassette lint"
+    def commit(*names: str) -> int:
+        """As pre-commit runs a hook: with the names of the files that it is for, from the root."""
+        files = [name for name in names if re.search(hook["files"], name)]
+        command = [sys.executable, "-m", *shlex.split(hook["entry"]), *files]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True).returncode if files else 0
+
+    assert commit("cassettes/clean.yaml", "notes.yaml") == 0
+    assert commit("cassettes/clean.yaml", "cassettes/bad.yaml") == 1
+
+
+def test_the_hook_of_this_repository_is_the_one_that_the_guide_shows() -> None:
+    [hook] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    guide = (ROOT / "docs" / "cassettes.md").read_text("utf-8")
+
+    for name in ("id", "name", "entry", "files"):
+        assert f" {name}: {hook[name]}\n" in guide
     extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["cassettes"]
     assert set(hook["additional_dependencies"]) <= set(extra)
 
@@ -166,7 +250,7 @@ def test_info_says_what_is_inside(run: Run, tmp_path: Path) -> None:
     assert status == 0
     assert out.splitlines() == [
         f"{path}: simulated on 2026-11-21 by httpx/0.28, fakescope 0.1.0",
-        f"  5 exchanges in 62 s, {path.stat().st_size:,} bytes; 1 tasks, 1 result files, 0 other exchanges",
+        f"  5 exchanges in 62 s, {path.stat().st_size:,} bytes; 1 task, 1 result file, 0 other exchanges",
         f"  {fake}  wan2.6-t2v  PENDING 0 s > RUNNING 2 s > FAILED 61.25 s (InternalError); 3 polls",
         "    A heron",
     ]
@@ -195,7 +279,7 @@ def test_scrub_cleans_a_plain_recording(run: Run, tmp_path: Path) -> None:
 
     assert (status, out) == (0, f"{path}: 4 exchanges written again\n")
     assert KEY not in path.read_text()
-    assert run("lint", path) == (0, "", "")
+    assert run("lint", path) == (0, "", CLEAN)
     assert load(path).provenance.basis == "unknown"
 
 
@@ -210,6 +294,30 @@ def test_scrub_keeps_the_films_that_a_cassette_has(run: Run, tmp_path: Path) -> 
     run("scrub", path, "--media", "drop")
     assert load(path).exchanges[0].response.body == b""
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_scrub_writes_nothing_if_one_cannot_be_read(run: Run, tmp_path: Path) -> None:
+    path = _plain(tmp_path / "a.yaml")
+    (tmp_path / "broken.yaml").write_text("interactions: [")
+    before = path.read_bytes()
+
+    status, out, err = run("scrub", tmp_path)
+
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"fakescope: {tmp_path / 'broken.yaml'}:")
+    assert err.endswith("; nothing is written\n")
+    assert path.read_bytes() == before
+
+
+def test_scrub_goes_on_after_one_that_cannot_be_cleaned(run: Run, tmp_path: Path) -> None:
+    refused, path = tmp_path / f"{KEY}.yaml", _plain(tmp_path / "z.yaml")
+    refused.write_bytes(path.read_bytes())
+
+    status, out, err = run("scrub", tmp_path)
+
+    assert (status, out) == (1, f"{path}: 4 exchanges written again\n")
+    assert err.count("not saved") == 1
+    assert KEY in refused.read_text()
 
 
 # -- convert
@@ -229,7 +337,7 @@ def test_a_plain_recording_converts(run: Run, tmp_path: Path) -> None:
     states = [json.loads(exchange.response.body)["output"]["task_status"] for exchange in cassette.exchanges]
     assert states == ["PENDING", "RUNNING", "SUCCEEDED"]
     assert KEY not in made.read_text()
-    assert run("lint", made) == (0, "", "")
+    assert run("lint", made) == (0, "", CLEAN)
 
 
 def test_nobody_but_the_user_calls_a_recording_seen(run: Run, tmp_path: Path) -> None:
@@ -244,6 +352,17 @@ def test_a_cassette_is_named_as_one(run: Run, tmp_path: Path) -> None:
     status, _, err = run("convert", _plain(tmp_path / "x.yaml"), "-o", tmp_path / "made.json", "--basis", "seen")
 
     assert (status, err) == (2, f"fakescope: {tmp_path / 'made.json'}: a cassette's name ends in .yaml\n")
+
+
+def test_nothing_is_written_over(run: Run, tmp_path: Path) -> None:
+    path = _recorded(tmp_path / "x.yaml")
+    before = path.read_bytes()
+
+    status, out, err = run("convert", _plain(tmp_path / "plain.yaml"), "-o", path, "--basis", "seen")
+
+    assert (status, out) == (2, "")
+    assert err == f"fakescope: {path} is there already: choose another name, or remove it\n"
+    assert path.read_bytes() == before
 
 
 def _entry(second: float, method: str, url: str, answer: dict[str, Any], **request: Any) -> dict[str, Any]:
@@ -306,7 +425,7 @@ def test_a_har_of_a_browser_converts(run: Run, tmp_path: Path) -> None:
     polled = json.loads(cassette.exchanges[1].response.body)["output"]
     assert polled["task_status"] == "SUCCEEDED"
     assert cassette.exchanges[2].request.url == polled["results"][0]["url"]
-    assert run("lint", made) == (0, "", "")
+    assert run("lint", made) == (0, "", CLEAN)
 
 
 def test_vcr_plays_what_was_converted(run: Run, tmp_path: Path) -> None:
@@ -325,7 +444,7 @@ BROKEN: dict[str, tuple[str | bytes, str]] = {
     "something else": ('{"log": []}', r": not a HAR file: it has no log.entries"),
     "deep": ("[" * 100_000, r": not JSON"),
     "an entry": ('{"log": {"entries": [1]}}', r": entry 1: must have a request and a response"),
-    "nothing of ours": ('{"log": {"entries": []}}', r": none of its 0 exchanges is with DashScope"),
+    "nothing of ours": ('{"log": {"entries": []}}', r": of 0 exchanges none is with DashScope"),
     "not UTF-8": (b'{"log": "\xff"}', r": not UTF-8"),
 }
 

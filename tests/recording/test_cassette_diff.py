@@ -350,6 +350,16 @@ def test_a_request_that_is_nested_too_deeply_is_no_crash(report: Find) -> None:
     assert told.compared + len(told.left_out) == len(broken)
 
 
+def test_a_request_without_a_path_is_named_by_a_slash(report: Find) -> None:
+    cassette = load(FOLDER / "family-emo.yaml")
+    upload = cassette.exchanges[0]
+    upload = upload._replace(request=upload.request._replace(url="https://example.com"))
+
+    told = report(cassette._replace(exchanges=(upload,))).left_out
+
+    assert told == ("family-emo 1: POST /: neither a submission nor a call of the task API",)
+
+
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
     with pytest.raises(SystemExit) as ended:
         main(["cassette", "diff", *arguments])
@@ -377,7 +387,7 @@ def test_the_command_ends_with_0_where_nothing_differs(capsys: pytest.CaptureFix
     status, out, _ = run(capsys, str(FOLDER / "family-emo.yaml"))
 
     assert status == 0
-    assert out.endswith(" exchanges in 1 recordings compared, 0 differences\n")
+    assert out.endswith(" exchanges in 1 recording compared, 0 differences\n")
 
 
 def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

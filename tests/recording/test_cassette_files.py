@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import sys
 import tempfile
 import zlib
 from collections.abc import Callable
@@ -285,6 +286,15 @@ def test_a_film_is_kept_beside_the_cassette(tmp_path: Path) -> None:
     assert (tmp_path / "x.media" / f"{digest}.mp4").read_bytes() == FILM
     assert load(tmp_path / "x.yaml").exchanges[3].response.body == FILM
     assert (tmp_path / "x.yaml").stat().st_size < 5_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are text")
+def test_a_film_is_kept_whatever_bytes_the_name_has(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"\xff.yaml")
+
+    save(Cassette(SEEN, _session()), path, media="keep")
+
+    assert load(path).exchanges[-1].response.body == FILM
 
 
 def test_a_film_is_described_and_replaced_by_one_that_plays(saved: Path) -> None:

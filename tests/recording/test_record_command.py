@@ -22,7 +22,7 @@ from fakescope.cli import main
 from fakescope.clock import SystemClock
 from fakescope.commands.record import _begun, _checked_path, _say_saved
 from fakescope.recording import exchange
-from fakescope.recording.files import load, load_folder
+from fakescope.recording.files import load
 
 KEY = "sk-upstream-0123456789abcdef"
 T2V = "services/aigc/video-generation/video-synthesis"
@@ -133,12 +133,20 @@ def test_a_command_may_take_its_time_after_a_signal(upstream: str, tmp_path: Pat
     assert len(load(tmp_path / "run.yaml").exchanges) == 3 + 50
 
 
+def test_a_command_that_asked_nobody_is_told_so(upstream: str, tmp_path: Path) -> None:
+    done = around(upstream, tmp_path, "pass")
+
+    assert "fakescope: nothing was recorded: no request came. A program finds this recorder by DASHSC" in done.stderr
+    assert (done.returncode, list(tmp_path.iterdir())) == (0, [])
+
+
 def test_a_command_that_is_not_there_is_one_line(upstream: str, tmp_path: Path) -> None:
     done = record("--upstream", upstream, "--cassette", str(tmp_path), "--budget", "0", "--", "no-such-program")
 
     assert done.returncode == 3
-    assert "cannot run 'no-such-program': No such file or directory" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stderr == (
+        "fakescope: cannot run 'no-such-program': No such file or directory\nfakescope: at most 0 of 0 CNY were spent\n"
+    )
 
 
 def test_an_upstream_that_is_down_is_told_to_the_client(tmp_path: Path) -> None:
@@ -148,7 +156,8 @@ def test_an_upstream_that_is_down_is_told_to_the_client(tmp_path: Path) -> None:
 
     assert done.returncode == 2  # 502
     assert "127.0.0.1 cannot be asked (ConnectError)" in done.stderr
-    assert load_folder(tmp_path) == ()
+    assert "fakescope: nothing was recorded: 1 request came, and the service answered none\n" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -161,6 +170,7 @@ def test_an_upstream_that_is_down_is_told_to_the_client(tmp_path: Path) -> None:
         (["--budget", "1", "--upstream", "https://me:secret@example.com"], "no user and password"),
         (["--budget", "1", "--upstream", "ftp://example.com"], "scheme and host"),
         (["--budget", "1", "--upstream", "https://[/"], "scheme and host"),
+        (["--budget", "1", "--cassette", "some/x.yaml"], "give its folder, as in --cassette some --name x"),
         (["--budget", "1", "--name", "../x"], "--name is letters"),
         (["--budget", "1", "--name", "there"], "is there already"),
         (["--budget", "1", "--name", "sk-0123456789abcdef"], "looks like a secret"),

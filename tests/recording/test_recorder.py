@@ -77,7 +77,7 @@ def test_exchanges_that_must_not_be_written_are_left_out_and_the_rest_is_saved(
 
     assert bodies(tmp_path / "run.yaml") == [{"a": "one"}, {"a": "three"}]
     assert (saved.path, saved.exchanges) == (tmp_path / "run.yaml", 2)
-    assert saved.trouble.startswith("2 of 4 exchanges are left out: ")
+    assert saved.trouble.startswith("2 of 4 exchanges left out: ")
     assert "interaction 2 still has what looks like a trap" in saved.trouble
 
 
@@ -89,7 +89,7 @@ def test_a_result_file_that_must_not_be_written_costs_its_own_exchange_only(tmp_
     saved = save_what_may_be(one._replace(exchanges=(*one.exchanges, download)), tmp_path / "run.yaml", "keep")
 
     assert bodies(tmp_path / "run.yaml") == [{"a": 1}, {"b": 2}]
-    assert "1 of 3 exchanges are left out" in saved.trouble
+    assert "1 of 3 exchanges left out" in saved.trouble
 
 
 def test_a_clients_name_that_must_not_be_written_costs_the_name_only(
@@ -182,7 +182,7 @@ def test_what_cannot_be_saved_on_the_way_is_no_trouble_yet(tmp_path: Path, monke
     one.add(told({"a": "fine"}, 1))
 
     assert bodies(tmp_path / "run.yaml") == [{"a": "fine"}]
-    assert "1 of 2 exchanges are left out" in one.close().trouble
+    assert "1 of 2 exchanges left out" in one.close().trouble
 
 
 # -- one at a time

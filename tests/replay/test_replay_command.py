@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import subprocess
@@ -12,7 +13,9 @@ from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
+from fakescope.commands.replay import replay as command
 from fakescope.recording.files import save
 
 ID_2 = "8e2d64a1-0b3c-4d7f-9a21-3c4d5e6f7a02"
@@ -45,12 +48,12 @@ def test_server_says_that_it_is_ready_answers_and_tells_at_the_end_what_was_not_
     assert (status_of(submitted), status_of(done), missed.status_code) == ("PENDING", "SUCCEEDED", 404)
     said = server.stop()
     assert server.process.returncode == 0
-    assert "  2 recorded requests of 1 cassettes; tasks run at once; Ctrl-C ends it\n" in said
+    assert "  2 recorded requests of 1 cassette; tasks run at once; Ctrl-C ends it\n" in said
     assert re.search(r"POST 200 video-synthesis pets#1\n", said)
     assert said.endswith(
-        "fakescope: 1 of 2 recorded requests were not used\n"
+        "fakescope: not used: 1 of 2 recorded requests\n"
         "  pets, exchange 6: POST /services/aigc/video-generation/video-synthesis 'wan2.6-t2v', 'a dog'\n"
-        "fakescope: 1 requests were not recorded\n"
+        "fakescope: not recorded: 1 request\n"
     )
 
 
@@ -62,15 +65,42 @@ def test_polls_can_move_tasks(replay_server: Callable[..., Any], tapes: Any, sta
     assert "POST 200" not in server.stop()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are text")
+@pytest.mark.parametrize(("name", "shown"), [(b"\xff", "%5Cxff"), ("船".encode(), "%E8%88%B9")])
+def test_name_of_a_file_need_not_be_text(
+    name: bytes, shown: str, replay_server: Any, tapes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tapes.cassette(*tapes.task()), tmp_path / "film.yaml")
+    (tmp_path / "film.yaml").rename(tmp_path / os.fsdecode(name + b".yaml"))
+    for variable, value in {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}.items():
+        monkeypatch.setenv(variable, value)
+
+    server = replay_server(folder=tmp_path)
+
+    assert ask(server, tapes.submission()).headers["x-fakescope-recording"] == f"{shown}#1"
+    assert ask(server, tapes.submission("a bat")).status_code == 404  # which names the nearest recording
+    assert "Traceback" not in server.stop()
+
+
+def test_one_file_is_replayed_without_those_beside_it(replay_server: Any, tapes: Any, tmp_path: Path) -> None:
+    for prompt in ("cat", "bat"):
+        save(tapes.cassette(*tapes.task(prompt)), tmp_path / f"{prompt}.yaml")
+
+    server = replay_server(folder=tmp_path / "cat.yaml")
+
+    answers = [ask(server, tapes.submission(prompt)).status_code for prompt in ("cat", "bat")]
+    assert answers == [200, 404]
+
+
 def test_simulator_answers_what_is_missing(replay_server: Callable[..., Any], tapes: Any) -> None:
     server = replay_server(tapes.cassette(*tapes.task()), flags=("--miss", "simulate"))
     assert ask(server, tapes.submission("a bat")).headers["x-fakescope-miss"] == "simulated"
 
 
-def test_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+def test_what_is_not_there_is_one_line(tmp_path: Path) -> None:
     status, out, error = replay(tmp_path / "none")
     assert (status, out) == (2, "")
-    assert re.fullmatch(r"fakescope: .*none: no such folder\n", error)
+    assert re.fullmatch(r"fakescope: .*none: no such file\n", error)
 
 
 def test_folder_without_cassettes_is_one_line(tmp_path: Path) -> None:
@@ -100,6 +130,12 @@ def test_wrong_flag_is_one_line_that_says_what_is_allowed(flags: tuple[str, str]
     status, out, error = replay(tmp_path, *flags)
     assert (status, out, error.count("\n")) == (2, "", 1)
     assert told in error
+
+
+def test_help_has_the_defaults_as_they_are_typed() -> None:
+    helped = CliRunner().invoke(command, ["--help"]).output
+
+    assert "[default: 60]" in helped
 
 
 def test_busy_port_is_one_line_and_status_3(tapes: Any, tmp_path: Path) -> None:
