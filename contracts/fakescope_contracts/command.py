@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from inspect import Parameter, signature
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,9 +27,12 @@ if TYPE_CHECKING:
 __all__ = ["chosen_contracts", "chosen_models", "contract", "drift", "known", "words"]
 
 
-def words(_context: click.Context | None, _param: click.Parameter | None, value: str | None) -> tuple[str, ...]:
-    """A list with commas."""
-    return tuple(filter(None, (word.strip() for word in (value or "").split(","))))
+def words(_context: click.Context | None, param: click.Parameter | None, value: str | None) -> tuple[str, ...]:
+    """A list with commas. Raises click.UsageError for an option that is given with nothing in it: none is not all."""
+    found = tuple(filter(None, (word.strip() for word in (value or "").split(","))))
+    if value is not None and param is not None and not found:
+        raise click.UsageError(f"{param.opts[0]} {value!r:.80} names nothing; leave it out, or give words with commas")
+    return found
 
 
 @click.command("contract")
@@ -112,7 +117,7 @@ def contract(
             "give --url http://…, --app module:name, --cassettes DIR or --region of the vendor, one of them"
         )
     if report:
-        _make(Path(report_dir))
+        _make(Path(report_dir), [REPORTS[kind][0] for kind in report])
     catalog = load()
     if cassettes:
         _refuse_others()
@@ -127,25 +132,46 @@ def contract(
             allow(todo, target.region, spending)
             click.echo(f"Contracts against {target.name}, region {target.region}, seed {plan.seed}")
             click.echo(f"It can do this: {', '.join(sorted(target.abilities)) or 'nothing special'}")
-            progress = Progress(len(todo))
+            progress = Progress(todo)
             verdicts = run(todo, target, catalog, plan, progress.example)
             findings = Findings(target, url or "http://127.0.0.1:8900", plan.seed, [])
-            return tell_all(verdicts, findings, progress, report, Path(report_dir))
+            with _no_traces():
+                return tell_all(verdicts, findings, progress, report, Path(report_dir))
         finally:
             target.close()
     except NoAnswerError as error:
         raise ConnectionError(f"no answer: {error}") from None
 
 
-def _make(folder: Path) -> None:
+def _make(folder: Path, names: Sequence[str]) -> None:
     """The folder for reports, before anything is sent: a run may take hours. Raises click.UsageError."""
+    file = folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        known = os.access(folder, os.W_OK | os.X_OK)
-    except OSError:
-        known = False
-    if not known:
-        raise click.UsageError(f"--report-dir {str(folder)!r:.200} cannot be written to; give a folder that can")
+        for file in (folder / name for name in names):
+            is_new = not file.exists()
+            file.open("ab").close()
+            if is_new:
+                file.unlink()
+    except OSError as error:
+        words = f"{str(file)!r:.200} cannot be written: {error.strerror or error}"
+        raise click.UsageError(f"--report-dir: {words}; give a folder that can") from None
+
+
+@contextmanager
+def _no_traces() -> Iterator[None]:
+    """Hypothesis keeps what it has worked out in ./.hypothesis, which is not ours to make."""
+    from hypothesis.configuration import set_hypothesis_home_dir
+
+    if os.environ.get("HYPOTHESIS_STORAGE_DIRECTORY"):
+        yield
+        return
+    with TemporaryDirectory(prefix="fakescope-") as folder:
+        set_hypothesis_home_dir(folder)
+        try:
+            yield
+        finally:
+            set_hypothesis_home_dir(None)
 
 
 def chosen_contracts(contracts: Sequence[Contract], only: Sequence[str]) -> list[Contract]:
@@ -270,4 +296,4 @@ def _judge(
     for reason, count in left_out(told).most_common():
         click.echo(f"        left out: {count} {reason}")
     verdicts = judged(contracts, told, catalog, bases)
-    return tell_all(verdicts, Findings(target, "", None, []), Progress(0), report, report_dir)
+    return tell_all(verdicts, Findings(target, "", None, []), Progress([]), report, report_dir)

@@ -12,7 +12,8 @@ import orjson
 
 from fakescope.catalog import Catalog
 from fakescope.catalog.spec import ModelSpec
-from fakescope_contracts.target import NoAnswerError, Request, Response, Target
+from fakescope_contracts.interrupting import raise_if_interrupted
+from fakescope_contracts.target import HungUpError, NoAnswerError, Request, Response, Target, must_answer
 
 __all__ = [
     "ABSENT",
@@ -35,6 +36,8 @@ NO_TASK = "00000000-0000-4000-8000-000000000000"
 
 _LONGEST_TOLD = 300
 
+_NO_RESPONSE = Response(0)
+
 _PATIENCE = 10
 """How often a request is sent again that was refused for its rate."""
 
@@ -56,7 +59,7 @@ class Step(NamedTuple):
 
 
 class Exchange(NamedTuple):
-    """A request without its key, whose it was (None: nobody's), and the response."""
+    """A request without its key, whose it was (None: nobody's), and the response: with status 0 if there was none."""
 
     request: Request
     account: str | None
@@ -76,7 +79,14 @@ class Broken(AssertionError):  # noqa: N818 - a verdict, not an error
 
 
 class Unanswered(BaseException):
-    """Ends the examples at once: Hypothesis would ask again and again what is not answered, to find less to ask."""
+    """Ends the examples at once: Hypothesis would ask again and again what is not answered, to find less to ask.
+
+    `broken` is what it is if the target answers other requests.
+    """
+
+    def __init__(self, said: str, broken: Broken | None = None) -> None:
+        super().__init__(said)
+        self.broken = broken
 
 
 class UndecidedError(Exception):
@@ -206,13 +216,28 @@ class Conversation:
         return Reply(self, self._answers, response)
 
     def _exchange(self, request: Request, account: str | None) -> Response:
+        raise_if_interrupted()
         try:
             return self.target.send(request, account)
         except UndecidedError as error:
             self._notes += [error] * error.is_last
             raise
         except NoAnswerError as error:
-            raise Unanswered(str(error)) from error
+            self._unanswered(request, account, error)
+
+    def _unanswered(self, request: Request, account: str | None, error: NoAnswerError) -> NoReturn:
+        """No answer is a wrong one, from a target that answers others. A shorter example is looked for only where that
+        takes no waiting and costs nothing.
+        """
+        self.history.append(Exchange(request, account, _NO_RESPONSE))
+        came, claim = f"no answer: {error}", f"r{self._answers + 1}.status_code > 0"
+        if isinstance(error, HungUpError) and "free" in self.target.abilities:
+            try:
+                must_answer(self.target)
+            except NoAnswerError as gone:
+                raise Unanswered(str(gone)) from error
+            self.fail(came, claim)
+        raise Unanswered(str(error), Broken(came, claim, tuple(self.history))) from error
 
     def submit(
         self,

@@ -24,6 +24,7 @@ __all__ = ["Change", "Finding", "changes", "drift", "look", "patch"]
 _MISSING = "nothing"
 _KEY_IS_REFUSED = "the key is refused"
 _SOURCE = "probes"
+_INTERRUPTED = 130  # the exit status, as of every command
 
 
 class Finding(NamedTuple):
@@ -49,25 +50,38 @@ def drift(region: str, url: str, zero_cost: bool, report: str) -> int:  # noqa: 
     Prints each rule as confirmed, contradicted or not observable, and what would change in the catalogue, as lines and
     as a patch for somebody to read.
 
-    Exit status: 0 nothing is contradicted, 1 something is, 2 wrong use, 3 no answer.
+    Exit status: 0 nothing is contradicted, 1 something is, 2 wrong use, 3 no answer, 130 interrupted.
     """
     try:
         # Deferred: the simulator itself is installed without Hypothesis.
+        from fakescope_contracts.probes import probes
         from fakescope_contracts.spending import Spending
         from fakescope_contracts.target import NoAnswerError
         from fakescope_contracts.vendor import open_target
     except ModuleNotFoundError as error:
         raise OSError(f"{error.name} is missing: pip install 'fakescope[contracts]'") from None
     catalog = load()
+    found: list[Finding] = []
+    ended: BaseException | None = None
     try:
         target = open_target(url, catalog, os.environ, Spending(region, zero_cost=True))
-        try:
-            found = list(look(target, catalog))
-        finally:
-            target.close()
     except NoAnswerError as error:
         raise ConnectionError(f"no answer: {error}") from None
-    (_tell_json if report == "json" else _tell)(target, found)
+    try:
+        found.extend(look(target, catalog))
+    except (KeyboardInterrupt, NoAnswerError) as error:
+        ended = error
+    finally:
+        target.close()
+    if found:
+        left = sum(1 for _ in probes(catalog, target.region)) - sum(one.probe is not None for one in found)
+        words = "the target does not answer any more" if isinstance(ended, NoAnswerError) else "interrupted"
+        told = f"{words}, {left} not asked for" if ended else ""
+        (_tell_json if report == "json" else _tell)(target, found, told)
+    if isinstance(ended, NoAnswerError):
+        raise ConnectionError(f"no answer: {ended}")
+    if ended is not None:
+        return _INTERRUPTED
     return 1 if any(one.verdict == "contradicted" for one in found) else 0
 
 
@@ -75,9 +89,10 @@ def drift(region: str, url: str, zero_cost: bool, report: str) -> int:  # noqa: 
 
 
 def look(target: Target, catalog: Catalog) -> Iterator[Finding]:
-    """Send every probe, and say of every rule what came of it. Raises NoAnswerError."""
+    """Send every probe, and say of every rule what came of it. Raises NoAnswerError if nothing is answered any more."""
     from fakescope_contracts.conversation import UndecidedError
     from fakescope_contracts.probes import probes, unprobed
+    from fakescope_contracts.target import NoAnswerError, must_answer
 
     key_is_refused = False
     for probe in probes(catalog, target.region):
@@ -88,6 +103,10 @@ def look(target: Target, catalog: Catalog) -> Iterator[Finding]:
             response = target.send(probe.request, probe.account)
         except UndecidedError as error:
             yield Finding(probe.rule, probe.basis, "not observable", str(error), probe)
+            continue
+        except NoAnswerError as error:
+            must_answer(target)
+            yield Finding(probe.rule, probe.basis, "not observable", f"no answer: {error}", probe)
             continue
         finding = _judged(probe, response, catalog)
         key_is_refused |= finding.said == _KEY_IS_REFUSED
@@ -229,7 +248,7 @@ def _put(lines: list[str], table: str, key: str, value: object) -> None:
 # -- telling
 
 
-def _tell(target: Target, found: Sequence[Finding]) -> None:
+def _tell(target: Target, found: Sequence[Finding], ended: str) -> None:
     click.echo(f"The catalogue against {target.name}, region {target.region}; nothing that was sent can be billed")
     for one in found:
         if one.probe is not None:
@@ -246,7 +265,8 @@ def _tell(target: Target, found: Sequence[Finding]) -> None:
         click.echo(f"{'not observable':<16}{len(rules)} rules, {said}: {shown}")
     counts = {word: sum(one.verdict == word for one in found) for word in ("confirmed", "contradicted")}
     left = len(found) - sum(counts.values())
-    click.echo(f"{counts['confirmed']} confirmed, {counts['contradicted']} contradicted, {left} not observable")
+    told = f"{counts['confirmed']} confirmed, {counts['contradicted']} contradicted, {left} not observable"
+    click.echo(f"{told}; {ended}" if ended else told)
     made = changes(found)
     if made:
         if not _address(target):
@@ -265,7 +285,7 @@ def _evidence(one: Finding) -> list[str]:
     return [f"asked: {asked}", f"came:  HTTP {response.status} {response.body.decode('utf-8', 'replace')[:500]}"]
 
 
-def _tell_json(target: Target, found: Sequence[Finding]) -> None:
+def _tell_json(target: Target, found: Sequence[Finding], ended: str) -> None:
     rows = []
     for one in found:
         row: dict[str, Any] = {"rule": one.rule, "basis": one.basis, "verdict": one.verdict, "said": one.said}
@@ -277,6 +297,7 @@ def _tell_json(target: Target, found: Sequence[Finding]) -> None:
         "target": target.name,
         "region": target.region,
         "is_vendor": bool(_address(target)),
+        "ended": ended or None,
         "rules": rows,
         "changes": [change._asdict() for change in made],
         "patch": patch(made, _address(target)),

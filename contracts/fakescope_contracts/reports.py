@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
@@ -12,13 +12,15 @@ from fakescope_contracts.reproduce import Case, as_curl, as_pytest
 from fakescope_contracts.runner import Verdict
 from fakescope_contracts.target import ABILITIES, Target
 
-__all__ = ["REPORTS", "Findings", "case_of", "summary", "told"]
+__all__ = ["REPORTS", "Findings", "Row", "case_of", "rows_of", "summary", "told", "worst"]
+
+Row = dict[str, Any]
 
 
 class Findings(NamedTuple):
     """A run: what was judged, with which seed (None of recordings: nothing is drawn), the verdicts in their order.
 
-    `ended` says why there are not all of them, or "".
+    `ended` says why there are not all of them, or ""; `seconds` is how long all of it took.
     """
 
     target: Target
@@ -26,19 +28,31 @@ class Findings(NamedTuple):
     seed: int | None
     verdicts: Sequence[Verdict]
     ended: str = ""
+    seconds: float = 0.0
 
     def counts(self) -> Mapping[str, int]:
-        return {
-            word: sum(one.outcome == word for one in self.verdicts) for word in ("kept", "broken", "error", "skipped")
-        }
+        """Verdicts: one for each contract and model, or recording."""
+        return {word: sum(one.outcome == word for one in self.verdicts) for word in _WORDS}
+
+    def contracts(self) -> Mapping[str, int]:
+        """Contracts: each by the worst of its verdicts."""
+        outcomes: dict[str, set[str]] = {}
+        for one in self.verdicts:
+            outcomes.setdefault(one.trial.contract.id, set()).add(one.outcome)
+        found = [worst(one) for one in outcomes.values()]
+        return {word: found.count(word) for word in _WORDS}
 
     @property
     def examples(self) -> int:
         return sum(one.examples for one in self.verdicts)
 
-    @property
-    def seconds(self) -> float:
-        return sum(one.seconds for one in self.verdicts)
+
+_WORDS = ("kept", "broken", "error", "skipped")
+
+
+def worst(outcomes: Collection[str]) -> str:
+    """What is said of a contract that has these verdicts. One that is skipped says less than one that is kept."""
+    return next(word for word in ("broken", "error", "kept", "skipped") if word in outcomes)
 
 
 def case_of(verdict: Verdict, findings: Findings) -> Case:
@@ -49,8 +63,11 @@ def case_of(verdict: Verdict, findings: Findings) -> Case:
 
 
 def summary(findings: Findings) -> str:
-    """One line: how many verdicts of each kind, examples, time, seed."""
-    counts = ", ".join(f"{count} {word}" for word, count in findings.counts().items() if count or word == "broken")
+    """One line: how many contracts of each kind, examples, time, seed."""
+    found = findings.contracts()
+    words = ", ".join(f"{count} {word}" for word, count in found.items() if count or word == "broken")
+    total = sum(found.values())
+    counts = f"{total} contract{'' if total == 1 else 's'}: {words}"
     ended = f"; {findings.ended}" if findings.ended else ""
     if findings.seed is None:
         return f"{counts}; {findings.examples} judgements in {findings.seconds:.1f} s{ended}"
@@ -62,13 +79,16 @@ def told(verdict: Verdict) -> str:
     return " ".join(filter(None, (verdict.trial.contract.id, verdict.trial.shown)))
 
 
-# -- JSON
+def rows_of(findings: Findings, seen: Callable[[int], None]) -> list[Row]:
+    """The verdicts as reports show them, with their reproducers. `seen` is told how many there were, before
+    each.
 
-
-def _rows(findings: Findings) -> list[dict[str, Any]]:
+    To be made once for all reports: to write a request of megabytes takes its time.
+    """
     rows = []
-    for one in findings.verdicts:
-        row: dict[str, Any] = {
+    for number, one in enumerate(findings.verdicts):
+        seen(number)
+        row: Row = {
             "contract": one.trial.contract.id,
             "promise": one.trial.contract.promise,
             "basis": one.trial.contract.basis,
@@ -87,7 +107,10 @@ def _rows(findings: Findings) -> list[dict[str, Any]]:
     return rows
 
 
-def _json(findings: Findings) -> str:
+# -- JSON
+
+
+def _json(findings: Findings, rows: Sequence[Row]) -> str:
     whole = {
         "target": findings.target.name,
         "region": findings.target.region,
@@ -95,9 +118,10 @@ def _json(findings: Findings) -> str:
         "seed": findings.seed,
         "examples": findings.examples,
         "seconds": round(findings.seconds, 3),
+        "contracts": findings.contracts(),
         "counts": findings.counts(),
         "ended": findings.ended or None,
-        "verdicts": _rows(findings),
+        "verdicts": rows,
     }
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
@@ -105,7 +129,7 @@ def _json(findings: Findings) -> str:
 # -- JUnit
 
 
-def _junit(findings: Findings) -> str:
+def _junit(findings: Findings, rows: Sequence[Row]) -> str:
     counts = findings.counts()
     cut = bool(findings.ended)  # what is missing must not look like what is kept
     totals = {
@@ -120,7 +144,7 @@ def _junit(findings: Findings) -> str:
     if findings.seed is not None:
         properties = ElementTree.SubElement(suite, "properties")
         ElementTree.SubElement(properties, "property", {"name": "seed", "value": str(findings.seed)})
-    for row, verdict in zip(_rows(findings), findings.verdicts, strict=True):
+    for row, verdict in zip(rows, findings.verdicts, strict=True):
         name = row["model"] or row["promise"]
         about = {"classname": row["contract"], "name": _xml(name), "time": f"{verdict.seconds:.3f}"}
         test = ElementTree.SubElement(suite, "testcase", about)
@@ -169,9 +193,9 @@ pre {{ background: #f5f5f5; overflow-x: auto; padding: .6rem }}
 """
 
 
-def _html(findings: Findings) -> str:
-    by_contract: dict[str, list[tuple[Verdict, dict[str, Any]]]] = {}
-    for verdict, row in zip(findings.verdicts, _rows(findings), strict=True):
+def _html(findings: Findings, rows: Sequence[Row]) -> str:
+    by_contract: dict[str, list[tuple[Verdict, Row]]] = {}
+    for verdict, row in zip(findings.verdicts, rows, strict=True):
         by_contract.setdefault(verdict.trial.contract.id, []).append((verdict, row))
     abilities = "; ".join(ABILITIES[word] for word in sorted(findings.target.abilities)) or "nothing special"
     return _PAGE.format(
@@ -184,7 +208,7 @@ def _html(findings: Findings) -> str:
     )
 
 
-def _html_rows(id: str, found: Sequence[tuple[Verdict, dict[str, Any]]]) -> str:
+def _html_rows(id: str, found: Sequence[tuple[Verdict, Row]]) -> str:
     contract = found[0][0].trial.contract
     words = {word: sum(one.outcome == word for one, _ in found) for word in ("broken", "error", "kept", "skipped")}
     told_words = ", ".join(
@@ -211,7 +235,7 @@ def _html_details(verdict: Verdict, row: Mapping[str, Any]) -> str:
 # -- everything that was said
 
 
-def _exchanges(findings: Findings) -> str:
+def _exchanges(findings: Findings, _rows: Sequence[Row]) -> str:
     """Every exchange that a gate let through, in order; nothing without a gate."""
     rows = [
         {

@@ -14,7 +14,7 @@ from textwrap import indent
 from typing import Any, NamedTuple
 
 from fakescope_contracts.conversation import Broken, Exchange, Step
-from fakescope_contracts.target import KEYS
+from fakescope_contracts.target import KEYS, TIMEOUT_S
 
 __all__ = ["Case", "as_curl", "as_pytest"]
 
@@ -22,7 +22,7 @@ _BASE = "http://127.0.0.1:8900"
 _SHORTEST_ID = 8
 _WIDEST = 90
 _BEHIND_HOST = "//"  # where a link is followed: of its address what comes after the host
-_RUN = re.compile(rb"(.)\1{63,}", re.DOTALL)
+_RUN = re.compile(rb"(.)\1{63}", re.DOTALL)  # where one begins: to match megabytes with it takes seconds
 
 
 class Case(NamedTuple):
@@ -73,6 +73,8 @@ def as_curl(case: Case) -> str:
 def _curl(said: _Said) -> Iterator[str]:
     request, account = said.exchange.request, said.exchange.account
     command = f"curl -sSg{'' if said.gives else 'i'} --path-as-is -X {request.method}"
+    if not said.exchange.response.status:  # it may be waited for for ever
+        command += f" -m {TIMEOUT_S:g}"
     command += ' "$CONTRACT_URL"' + _in_shell(request.path, said.uses)
     headers = {name.lower() for name, _ in request.headers}
     for name, value in request.headers:
@@ -152,7 +154,7 @@ def as_pytest(case: Case) -> str:
             "",
             f"def test_{name}() -> None:",
             f"    {told}",
-            "    with httpx.Client(timeout=60) as http:",
+            f"    with httpx.Client(timeout={TIMEOUT_S:g}) as http:",
             indent("\n".join(body), " " * 8),
             "",
         ]
@@ -277,11 +279,12 @@ def _parts(text: str, uses: Mapping[str, str]) -> list[str]:
 def _pieces(body: bytes) -> Iterator[tuple[bytes, int]]:
     """The body in pieces: as they are (once), or one byte many times."""
     at = 0
-    for run in _RUN.finditer(body):
+    while run := _RUN.search(body, at):
         if run.start() > at:
             yield body[at : run.start()], 1
-        yield run[1], len(run[0])
-        at = run.end()
+        other = re.compile(b"[^" + re.escape(run[1]) + b"]").search(body, run.end())
+        at = other.start() if other else len(body)
+        yield run[1], at - run.start()
     if at < len(body):
         yield body[at:], 1
 

@@ -15,8 +15,9 @@ from hypothesis.strategies import DataObject, data
 from fakescope.catalog import Catalog
 from fakescope.catalog.spec import BASES, ModelSpec
 from fakescope_contracts.conversation import Broken, Conversation, Unanswered, UndecidedError, printable
+from fakescope_contracts.interrupting import raise_if_interrupted
 from fakescope_contracts.registry import Contract
-from fakescope_contracts.target import ABILITIES, NoAnswerError, Request, Target
+from fakescope_contracts.target import ABILITIES, NoAnswerError, Target, must_answer
 
 __all__ = ["Plan", "Tally", "Trial", "Verdict", "run", "trials", "try_out"]
 
@@ -129,6 +130,7 @@ def run(
     """
     for trial in todo:
         yield try_out(trial, target, catalog, plan, seen)
+        raise_if_interrupted()
 
 
 def try_out(
@@ -161,12 +163,15 @@ def try_out(
     try:
         _examples_of(trial, plan, begin, tally)()
     except Unanswered as error:
-        _must_answer(target)
+        must_answer(target)
+        broken = _first_in(tally) or error.broken
+        if broken is not None:
+            return verdict("broken", broken.came, broken)
         return verdict("error", printable(f"no answer: {error}"))
     except Unsatisfiable:
         return verdict("error", "no example could be drawn")
     except Exception as error:
-        broken = _broken_in(error) or next((one for one in tally.notes if isinstance(one, Broken)), None)
+        broken = _broken_in(error) or _first_in(tally)
         if broken is not None:
             return verdict("broken", broken.came, broken)
         if isinstance(error, UndecidedError):  # the last, or in a machine, where no example can be left out
@@ -179,11 +184,6 @@ def try_out(
         return verdict("skipped" if tally.undecided == tally.examples else "kept", said)
     tally.begin(None)
     return verdict("kept", f"in {tally.unseen} of {tally.examples} examples {tally.reason}" if tally.unseen else "")
-
-
-def _must_answer(target: Target) -> None:
-    """Whether it is there at all. Raises NoAnswerError."""
-    target.send(Request("GET", "/api/v1/tasks"), None)
 
 
 def _examples_of(trial: Trial, plan: Plan, begin: Callable[[], Conversation], tally: Tally) -> Callable[[], None]:
@@ -227,6 +227,10 @@ def _examples_of(trial: Trial, plan: Plan, begin: Callable[[], Conversation], ta
         tally.examples += 1
 
     return example
+
+
+def _first_in(tally: Tally) -> Broken | None:
+    return next((one for one in tally.notes if isinstance(one, Broken)), None)
 
 
 def _broken_in(error: BaseException) -> Broken | None:

@@ -23,11 +23,13 @@ __all__ = [
     "TIMEOUT_S",
     "TOO_LARGE",
     "Controlled",
+    "HungUpError",
     "NoAnswerError",
     "Request",
     "Response",
     "Target",
     "UrlTarget",
+    "must_answer",
 ]
 
 ABILITIES = {
@@ -58,6 +60,10 @@ TOO_LARGE = f"is answered with more than {LARGEST_ANSWER // 1024**2} MiB"
 
 class NoAnswerError(Exception):
     """The target did not answer, or not in time."""
+
+
+class HungUpError(NoAnswerError):
+    """It took the request and closed the connection without a whole answer: nothing was waited for."""
 
 
 class Request(NamedTuple):
@@ -166,7 +172,11 @@ class Controlled:
 
     def _ask(self) -> None:
         """A fakescope says so in its health, and can do all there is."""
-        answer = self._exchange(Request("GET", "/_fakescope/health"))
+        try:
+            answer = self._exchange(Request("GET", "/_fakescope/health"))
+        except HungUpError:  # on a path that it does not know
+            must_answer(self)
+            return
         with suppress(ValueError):
             health = json.loads(answer.body)
             if answer.status == 200 and isinstance(health, dict) and {"version", "status", "region"} <= health.keys():
@@ -222,11 +232,25 @@ class UrlTarget(Controlled):
                     if time.monotonic() - before > self._timeout_s:
                         raise NoAnswerError(f"{asked} had no whole answer within {self._timeout_s:g} s")
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise NoAnswerError(f"{asked}: {str(error) or type(error).__name__}") from None
+            hung_up = isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError)
+            kind = HungUpError if hung_up else NoAnswerError
+            raise kind(f"{asked}: {str(error) or type(error).__name__}") from None
         if answer.status_code >= 500:  # servers close without a word after that, and what is sent next would be lost
             self._http.close()
             self._http = self._connected()
         return Response(answer.status_code, tuple(answer.headers.multi_items()), bytes(body))
+
+
+def must_answer(target: Target | Controlled) -> None:
+    """Whether it is there at all: whether it answers anything simple. Raises NoAnswerError."""
+    for path, account in (("/api/v1/tasks", None), ("/api/v1/tasks", "a"), ("/api/v1/tasks/no-such-task", "a")):
+        try:
+            target.send(Request("GET", path), account)
+        except HungUpError as error:  # a fake may do so of every request without a key, or of every list
+            hung_up = error
+        else:
+            return
+    raise hung_up
 
 
 def _host_of(given: str, url: str) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from time import perf_counter
 
 import click
 
+from fakescope_contracts.interrupting import interruptible
 from fakescope_contracts.registry import Contract
-from fakescope_contracts.reports import REPORTS, Findings, case_of, summary
+from fakescope_contracts.reports import REPORTS, Findings, case_of, rows_of, summary, worst
 from fakescope_contracts.reproduce import as_curl, as_pytest
 from fakescope_contracts.runner import Trial, Verdict
 from fakescope_contracts.target import NoAnswerError
@@ -27,32 +29,35 @@ def tell_all(
 
     Raises NoAnswerError after that if the target was lost on the way, and click.UsageError if nothing could be checked.
     """
+    began = perf_counter()
     verdicts: list[Verdict] = []
     findings, gone, ended, status = findings._replace(verdicts=verdicts), None, "", 0
     try:
-        for verdict in found:
-            if verdicts and verdicts[-1].trial.contract is not verdict.trial.contract:
-                _tell(findings, verdicts[-1].trial.contract, progress)
-            verdicts.append(verdict)
-            progress.done += 1
+        with interruptible():
+            for verdict in found:
+                if verdicts and verdicts[-1].trial.contract is not verdict.trial.contract:
+                    _tell(findings, verdicts[-1].trial.contract, progress)
+                verdicts.append(verdict)
+                progress.done += 1
     except KeyboardInterrupt:
         status, ended = _INTERRUPTED, "interrupted"
     except NoAnswerError as error:
         gone, ended = error, "the target does not answer any more"
     finally:
         progress.clear()
-    if ended and progress.trials:
-        ended += f", {progress.trials - len(verdicts)} not tried"
-    findings = findings._replace(ended=ended)
-    if verdicts:
-        _tell(findings, verdicts[-1].trial.contract, progress)
-    if (purse := getattr(findings.target, "purse", None)) is not None:
-        click.echo(f"Money: {purse}")
-    click.echo(summary(findings))
-    for kind in report:
-        name, made = REPORTS[kind]
-        (folder / name).write_text(made(findings), "utf-8")
-        click.echo(f"{kind}: {folder / name}")
+    if ended and progress.todo:
+        ended += f", {len({one.contract.id for one in progress.todo[len(verdicts) :]})} not tried"
+    findings = findings._replace(ended=ended, seconds=perf_counter() - began)
+    try:
+        if verdicts:
+            _tell(findings, verdicts[-1].trial.contract, progress)
+        if report:
+            _write(findings, progress, report, folder)
+    finally:
+        progress.clear()
+        if (purse := getattr(findings.target, "purse", None)) is not None:
+            click.echo(f"Money: {purse}")
+        click.echo(summary(findings._replace(seconds=perf_counter() - began)))
     if gone is not None:
         raise gone
     counts = findings.counts()
@@ -61,17 +66,34 @@ def tell_all(
     return status or int(bool(counts["broken"] or counts["error"]))
 
 
+def _write(findings: Findings, progress: Progress, report: Sequence[str], folder: Path) -> None:
+    """The reports. Raises OSError, with the file that cannot be written."""
+    rows = rows_of(findings, progress.report)
+    for kind in report:
+        name, made = REPORTS[kind]
+        try:
+            (folder / name).write_text(made(findings, rows), "utf-8")
+        except OSError as error:
+            raise OSError(f"{folder / name} is not written: {error.strerror or error}") from None
+        progress.clear()
+        click.echo(f"{kind}: {folder / name}")
+
+
 class Progress:
     """One line on a terminal that says where the run is; nothing in a pipe."""
 
-    def __init__(self, trials: int) -> None:
-        self.trials, self.done, self._shown = trials, 0, ""
+    def __init__(self, todo: Sequence[Trial]) -> None:
+        self.todo, self.done, self._shown = todo, 0, ""
         self._live = sys.stderr.isatty()
 
     def example(self, trial: Trial, examples: int) -> None:
         if self._live and examples % 10 == 0:
-            line = f"{self.done}/{self.trials}  {trial.contract.id} {trial.shown} {examples}/{trial.examples}"[:100]
+            line = f"{self.done}/{len(self.todo)}  {trial.contract.id} {trial.shown} {examples}/{trial.examples}"[:100]
             self._write(line)
+
+    def report(self, verdicts: int) -> None:
+        if self._live:
+            self._write(f"writing reports: {verdicts} verdicts")
 
     def clear(self) -> None:
         if self._shown:
@@ -87,8 +109,7 @@ def _tell(findings: Findings, contract: Contract, progress: Progress) -> None:
     """The verdict on one contract: in a line, or with what broke it, model by model."""
     progress.clear()
     found = [one for one in findings.verdicts if one.trial.contract is contract]
-    outcomes = {one.outcome for one in found}
-    word = next(word for word in ("broken", "error", "kept", "skipped") if word in outcomes)
+    word = worst({one.outcome for one in found})
     mark = word.upper() if word in ("broken", "error") else word
     recorded = any(one.trial.about and not one.trial.reason for one in found)
     unit = "answers " if any(one.trial.about for one in found) else "examples"

@@ -249,7 +249,8 @@ class VendorTarget(UrlTarget):
         key = environ.get(KEY_VARIABLE, "").strip()
         if not key:
             raise SettingsError(f"there is no key for {region}: set {KEY_VARIABLE} to a key of that region")
-        if not (key.isascii() and key.isprintable()) or " " in key or len(key) < _SHORTEST_KEY:
+        plausible = key.startswith("sk-") and len(key) >= _SHORTEST_KEY
+        if not (plausible and key.isascii() and key.isprintable()) or " " in key:
             raise SettingsError(f"{KEY_VARIABLE} holds no key: sk- and at least {_SHORTEST_KEY - 3} letters and digits")
         self._key = key
         where = url or f"https://{regions[region].host}"
@@ -262,7 +263,7 @@ class VendorTarget(UrlTarget):
         try:
             response = super()._exchange(request._replace(headers=headers))
         except NoAnswerError as error:
-            raise NoAnswerError(str(error).replace(self._key, _STAND_IN)) from None
+            raise type(error)(str(error).replace(self._key, _STAND_IN)) from None
         return Response(
             response.status,
             tuple(

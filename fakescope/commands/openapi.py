@@ -22,7 +22,7 @@ __all__ = ["openapi"]
 
 @click.command("openapi")
 @click.option("--format", "form", type=click.Choice(["json", "yaml"]), default="json", show_default=True)
-@click.option("--models", default="", metavar="NAME,…", help="Only these models. Default: all.")
+@click.option("--models", default=None, metavar="NAME,…", help="Only these models. Default: all.")
 @click.option("--region", default=None, metavar="NAME", help="Only what this region has. Default: every region.")
 @click.option(
     "--bodies",
@@ -32,7 +32,7 @@ __all__ = ["openapi"]
     help="What request bodies are: as the models' documents state them, or all that a submission is accepted with.",
 )
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Default: standard output.")
-def openapi(form: str, models: str, region: str | None, bodies: str, output: Path | None) -> None:
+def openapi(form: str, models: str | None, region: str | None, bodies: str, output: Path | None) -> None:
     """Print the simulated API as an OpenAPI 3.1 document: models, limits, defaults, answers, refusals, examples.
 
     \b
@@ -44,7 +44,9 @@ def openapi(form: str, models: str, region: str | None, bodies: str, output: Pat
     catalog = load_catalog(overlays=[Path(file) for file in settings.catalog])
     if region is not None and region not in catalog.service.regions:
         raise SettingsError(f"--region: {region!r} is not one of {', '.join(catalog.service.regions)}")
-    names = tuple(_known(models, catalog))
+    names = () if models is None else tuple(_known(models, catalog))
+    if models is not None and not names:
+        raise SettingsError(f"--models: {models!r} names no model; leave it out for all of them")
     made = document(catalog, view=bodies, models=names, region=region)
     if not any(path.startswith("/api/v1/services/") for path in made["paths"]):
         raise SettingsError(f"--models: {models} is in no model of {region}; `fakescope models` says where each is")

@@ -115,7 +115,7 @@ def test_the_cassettes_of_this_project_keep_all_and_the_numbers_are_told(run: Ru
     assert "left out: 1 requests for uploads" in out
     assert re.search(rf"^kept +answers\.json +seen +{vendors} answers .* {len(files)} of {len(files)} recordings$", out, re.M)  # fmt: skip  # noqa: E501
     assert re.search(r"^skipped +tasks\.lanes .*\n +it needs requests of its own and clock \(its clock can", out, re.M)
-    assert re.search(r"^\d+ kept, 0 broken, \d+ skipped; \d+ judgements in [\d.]+ s$", out, re.M)
+    assert re.search(r"^\d+ contracts: \d+ kept, 0 broken, \d+ skipped; \d+ judgements in [\d.]+ s$", out, re.M)
 
 
 def test_a_contract_that_looked_at_nothing_is_not_called_kept(run: Run, tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     (folder / "wrongly.py").write_text(WRONG, "utf-8")
     (folder / "halfway.py").write_text("app = (", "utf-8")
+    (folder / "taken" / "contracts.html").mkdir(parents=True)
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.delitem(sys.modules, "wrongly", raising=False)
@@ -80,7 +81,9 @@ def test_a_server_that_keeps_all_is_status_0_and_the_seed_is_shown(run: Any) -> 
     assert "seed 7" in out.splitlines()[0]
     assert re.search(r"^kept +queries\.unknown-id +seen +\d+ examples", out, re.MULTILINE)
     assert re.search(r"^kept +submissions\.accepted .* 1 of 1 model: wan2.2-t2v-plus$", out, re.MULTILINE)
-    assert re.search(r"^\d+ kept, 0 broken, \d+ skipped; \d+ examples in [\d.]+ s, seed 7$", out, re.MULTILINE)
+    assert re.search(
+        r"^\d+ contracts: \d+ kept, 0 broken, \d+ skipped; \d+ examples in [\d.]+ s, seed 7$", out, re.MULTILINE
+    )
 
 
 def test_a_broken_promise_is_status_1_with_both_reproducers(run: Any) -> None:
@@ -99,10 +102,11 @@ def test_a_broken_promise_is_status_1_with_both_reproducers(run: Any) -> None:
 def test_on_a_terminal_one_line_says_where_the_run_is(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
 
-    status, out, err = run("--app", "fakescope:create_app", *SOME, "--only", "paths")
+    status, out, err = run("--app", "fakescope:create_app", *SOME, "--only", "paths", "--report", "json")
 
     assert status == 0
     assert "paths.unknown" in err
+    assert "writing reports: 0 verdicts" in err
     assert "\n" not in err
     assert err.split("\r")[-2].isspace()  # nothing of it is left
     assert "\r" not in out
@@ -132,6 +136,39 @@ def test_only_what_is_known_in_some_way_is_judged(run: Any) -> None:
     assert re.search(r"^kept +bodies\.malformed +documented", out, re.MULTILINE)
 
 
+def test_the_last_line_counts_contracts_as_the_lines_above_it(run: Any) -> None:
+    models = ["--models", "wan2.2-t2v-plus,emo-detect-v1", "--max-examples", "2", "--seed", "7", "--report", "json"]
+    _, out, _ = run("--app", "wrongly:factory", *models, "--only", "submissions.answer,submissions.mode,paths.unknown")
+
+    words = re.findall(r"^(kept|skipped|BROKEN|ERROR) ", out, re.MULTILINE)
+    told = f"{len(words)} contracts: {words.count('kept')} kept, 0 broken; "
+    assert out.splitlines()[-1].startswith(told)
+    report = json.loads(Path("contracts.json").read_text("utf-8"))
+    assert report["contracts"]["kept"] == words.count("kept")
+    assert sum(report["counts"].values()) == len(report["verdicts"]) > len(words)
+
+
+def test_all_of_the_time_is_told(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter(range(0, 100_000, 100))
+    monkeypatch.setattr("fakescope_contracts.telling.perf_counter", lambda: next(now))
+
+    _, out, _ = run("--app", "wrongly:app", *SOME, "--only", "queries.unknown-id", "--report", "json")
+
+    assert " examples in 200.0 s, seed 7" in out.splitlines()[-1]  # after the reports, too
+    assert json.loads(Path("contracts.json").read_text("utf-8"))["seconds"] == 100
+
+
+def test_nothing_is_left_in_the_working_directory(here: Path) -> None:
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONDONTWRITEBYTECODE": "1"}
+    before = sorted(here.iterdir())
+    only = ["--app", "wrongly:factory", *SOME, "--only", "submissions.unicode"]
+    command = [sys.executable, "-m", "fakescope", "contract", *only]
+    done = subprocess.run(command, cwd=here, env=environ, capture_output=True, text=True, timeout=60)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(here.iterdir()) == before
+
+
 def test_the_contracts_are_listed_without_a_target(run: Any) -> None:
     status, out, _ = run("--list", "--only", "queries")
 
@@ -157,7 +194,16 @@ def test_the_contracts_are_listed_without_a_target(run: Any) -> None:
         (["--url", "http://here/?key=1"], "'http://here/?key=1' is not an address"),
         (["--app", "wrongly:right", "--key", "sk-\n"], "the key of account a is none: letters, digits and marks"),
         (["--url", "http://127.0.0.1:9", "--key", "sk-字"], "the key of account a is none"),
-        (["--app", "wrongly:right", "--report", "json", "--report-dir", "/proc/no"], "--report-dir '/proc/no' cannot"),
+        (
+            ["--app", "wrongly:right", "--report", "json", "--report-dir", "/proc/no"],
+            "--report-dir: '/proc/no' cannot be written: ",
+        ),
+        (
+            ["--app", "wrongly:right", "--report", "json,html", "--report-dir", "taken"],
+            "--report-dir: 'taken/contracts.html' cannot be written: Is a directory; give a folder that can",
+        ),
+        (["--app", "wrongly:right", "--models", ""], "--models '' names nothing; leave it out, or give words"),
+        (["--app", "wrongly:right", "--only", ","], "--only ',' names nothing"),
         (["--region", "mars"], "'mars' is not a region; one of beijing, singapore, virginia"),
         (["--app", "wrongly:not_there"], "--app names 5, which is no application"),
         (["--app", "wrongly:app", "--models", "sora"], "'sora' is not a known model; `fakescope models` lists them"),
@@ -273,6 +319,19 @@ def test_the_html_report_is_one_file_that_loads_nothing(reports: Path) -> None:
     assert "def test_queries_unknown_id" in page
 
 
+def test_a_report_that_cannot_be_written_is_named_and_the_summary_is_told(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    status, out, err = run("--app", "wrongly:factory", *SOME, "--only", "paths.unknown", "--report", "json")
+
+    assert (status, err) == (3, "fakescope: contracts.json is not written: No space left on device\n")
+    assert out.splitlines()[-1].startswith("1 contract: 1 kept, 0 broken; ")
+
+
 HOSTILE = """
 async def app(scope, receive, send):
     if scope["type"] != "http":
@@ -332,7 +391,7 @@ def test_what_is_interrupted_says_so_in_every_report(run: Any, here: Path, endin
     status, out, err = run("--app", "fakescope:create_app", *CUT)
 
     assert (status, err) == (130, "")
-    assert re.search(r"^1 kept, 0 broken; .*, seed 7; interrupted, 2 not tried$", out, re.MULTILINE)
+    assert re.search(r"^1 contract: 1 kept, 0 broken; .*, seed 7; interrupted, 2 not tried$", out, re.MULTILINE)
     assert_reports_say(here, "interrupted, 2 not tried")
 
 
@@ -340,9 +399,7 @@ def test_a_server_that_is_lost_on_the_way_is_status_3_and_what_was_found_is_kept
     run: Any, here: Path, ending: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ending(NoAnswerError("gone"))
-    monkeypatch.setattr(
-        "fakescope_contracts.runner._must_answer", lambda target: target.send(Request("PUT", "/api/v1"))
-    )
+    monkeypatch.setattr("fakescope_contracts.runner.must_answer", lambda target: target.send(Request("PUT", "/api/v1")))
 
     status, out, err = run("--app", "fakescope:create_app", *CUT)
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import pytest
 
 from fakescope.catalog import Catalog
-from fakescope_contracts.conversation import NO_TASK, Broken, Conversation
+from fakescope_contracts.conversation import NO_TASK, Broken, Conversation, Exchange
 from fakescope_contracts.reproduce import Case, as_curl, as_pytest
-from fakescope_contracts.target import UrlTarget
+from fakescope_contracts.target import Request, Response, UrlTarget
 
 VIDEO = "/api/v1/services/aigc/video-generation/video-synthesis"
 BODY = {"model": "wan2.2-t2v-plus", "input": {"prompt": 'it\'s 100% "猫" `$HOME` \\n\n'}}
@@ -58,6 +60,18 @@ def passes(case: Case) -> bool:
     except AssertionError:
         return False
     return True
+
+
+def test_a_body_of_megabytes_is_shown_by_its_runs_and_looked_at_in_no_time(talk: Conversation) -> None:
+    body = b"{" + b"a" * 64 + b"b" * 63 + b"\n" * 70 + b"^" * 20_000_000 + b"]" * 64
+    talk.history.append(Exchange(Request("POST", VIDEO, (), body), "a", Response(200)))
+    before = process_time()
+    shown = as_pytest(case_of(talk, "r1.status_code == 400"))
+
+    assert process_time() - before < 2
+    built = re.search(r"content=(.*),\n", shown)
+    assert built is not None
+    assert built[1] == f"'{{'.encode() + b'a' * 64 + '{'b' * 63}'.encode() + b'\\n' * 70 + b'^' * 20000000 + b']' * 64"
 
 
 def task_that_ran(talk: Conversation) -> str:

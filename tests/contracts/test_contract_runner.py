@@ -18,7 +18,7 @@ from fakescope_contracts.asgi import App, AsgiTarget
 from fakescope_contracts.conversation import Broken, Conversation, Exchange, UndecidedError
 from fakescope_contracts.registry import Contract, Draw, all_contracts, contract
 from fakescope_contracts.runner import Plan, Verdict, trials, try_out
-from fakescope_contracts.target import NoAnswerError
+from fakescope_contracts.target import NoAnswerError, Request
 
 PLAN = Plan(max_examples=50, seed=3)
 
@@ -247,9 +247,32 @@ def test_a_request_without_an_answer_is_told_and_not_sent_again(
     with closing(AsgiTarget(app, abilities={"free"})) as target:
         (verdict,) = judged(of(check), target, specs, catalog)
 
-    assert verdict.outcome == "error"
+    assert verdict.outcome == "broken"
     assert verdict.said.startswith("no answer: GET /api/v1/tasks/")
     assert len(asked) == 1
+
+
+def test_a_broken_promise_is_not_forgotten_when_a_smaller_example_has_no_answer(
+    target: AsgiTarget, specs: list[ModelSpec], catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    polls: list[str] = []
+    really = target.send
+
+    def send(request: Request, account: str | None = "a") -> Any:
+        if request.path.startswith("/api/v1/tasks/x"):
+            polls.append(request.path)
+            if len(polls) > 1:
+                raise NoAnswerError("too late")
+        return really(request, account)
+
+    def check(talk: Conversation, _spec: ModelSpec, draw: Draw) -> None:
+        talk.poll(f"x{draw(st.integers(5, 10**9))}")
+        talk.hold(False, "the first came", "False")
+
+    monkeypatch.setattr(target, "send", send)
+    (verdict,) = judged(of(check), target, specs, catalog)
+
+    assert (verdict.outcome, verdict.said, len(polls)) == ("broken", "the first came", 2)
 
 
 def test_a_target_that_has_gone_ends_the_run(

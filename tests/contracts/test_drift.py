@@ -292,9 +292,11 @@ def test_a_contradiction_is_exit_status_1_with_what_was_asked_and_what_came(
         (["--region", "mars"], {"DASHSCOPE_API_KEY": "sk-0123456789abcdef0123"}, 2, "'mars' is not a region; one of"),
         (["--url", "http://dashscope.aliyuncs.com"], {}, 2, "begin with https://"),
         (["--url", "nonsense"], {}, 2, "is not an address"),
+        ([], {"DASHSCOPE_API_KEY": "0123456789abcdef01234567"}, 2, "DASHSCOPE_API_KEY holds no key: sk- and at least"),
+        ([], {"DASHSCOPE_API_KEY": "sk-0123"}, 2, "DASHSCOPE_API_KEY holds no key: sk- and at least"),
         (["--url", "http://127.0.0.1:9"], {}, 3, "no answer"),
     ],
-    ids=["no key", "no region", "in the clear", "no address", "no answer"],
+    ids=["no key", "no region", "in the clear", "no address", "no sk-", "short", "no answer"],
 )
 def test_wrong_use_is_one_line(arguments: list[str], environment: dict[str, str], status: int, said: str) -> None:
     ended = drift(*arguments, **environment)

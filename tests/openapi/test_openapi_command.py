@@ -69,6 +69,8 @@ def test_it_writes_a_file(say: Callable[..., Said], tmp_path: Path, catalog: Cat
     ("arguments", "told"),
     [
         (("--models", "wan2.6-t2"), "Did you mean wan2.6-t2v?"),
+        (("--models", ""), "'' names no model; leave it out for all of them"),
+        (("--models", " , "), "' , ' names no model"),
         (("--models", "wan2.6-t2v", "--region", "virginia"), "wan2.6-t2v"),
         (("--region", "mars"), "'mars' is not one of beijing, singapore, virginia"),
         (("--output", "no/such/folder.json"), "no/such/folder.json"),
