@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pkgutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -24,6 +25,9 @@ from fakescope.catalog import Catalog, load
 for name in list(os.environ):  # a shell that was pointed at a simulator, or at a proxy
     if name.upper().startswith(("FAKESCOPE_", "DASHSCOPE_")) or name.upper().endswith("_PROXY"):
         del os.environ[name]
+
+# A shell that starts a run in the background has it ignore Ctrl-C, and so all that the run starts would, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PATIENT: Any = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}  # of a machine that is busy
 hypothesis_settings.register_profile("ci", derandomize=True, print_blob=True, **PATIENT)

@@ -445,7 +445,10 @@ def test_interrupted_is_neither_ok_nor_a_finding() -> None:
         assert process.stderr is not None
         process.stdout.read(1)
         process.send_signal(signal.SIGINT)
-        assert (process.wait(timeout=60), process.stderr.read()) == (130, "")
+        try:
+            assert (process.wait(timeout=60), process.stderr.read()) == (130, "")
+        finally:
+            process.kill()
 
 
 def test_server_outlives_the_reader_of_its_hints() -> None:
@@ -461,9 +464,10 @@ def test_server_outlives_the_reader_of_its_hints() -> None:
         try:
             for _ in range(2):  # the access line of the first has nowhere to go
                 assert httpx.get(f"{base}/tasks", trust_env=False, timeout=60).status_code == 401
-        finally:
             process.terminate()
             assert process.wait(timeout=60) == 0
+        finally:
+            process.kill()
 
 
 # -- access lines

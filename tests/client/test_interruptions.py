@@ -175,7 +175,10 @@ def test_ctrl_c_ends_a_command_with_the_id_and_no_traceback(start_server: Callab
         task_id = process.stderr.readline().split()[1]
         process.stderr.readline()  # PENDING: it polls
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        try:
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
 
     assert (process.returncode, out) == (130, "")
     assert f"still going on: {task_id}" in err
