@@ -41,6 +41,9 @@ for package in (fakescope, fakescope_client, fakescope_contracts):
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         if not module.name.endswith(".__main__"):
             import_module(module.name)
+# httpx loads it at the first request, and knows its exceptions from then on. If that is in a pytest within this one,
+# which forgets at its end what it loaded, the next request has another httpcore, whose exceptions httpx lets through.
+import_module("httpcore")
 
 KEY = "sk-fake-test"
 
