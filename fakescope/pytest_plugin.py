@@ -18,6 +18,8 @@ import pytest
 from fakescope.errors import FakescopeError, SettingsError
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from fakescope.recording.budget import Purse
     from fakescope.recording.session import Session
 
@@ -66,6 +68,10 @@ def pytest_configure(config: pytest.Config) -> None:
         f"{MARK}(name=None, **options): play or record the cassette of this name, by default "
         "cassettes/<module>/<test>.yaml beside the test's file",
     )
+    try:
+        _budget(config)
+    except FakescopeError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -137,19 +143,30 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(f"fakescope: {purse.spent()}")
 
 
+def _budget(config: pytest.Config) -> Decimal | None:
+    """What the command line says, else the ini file; None if neither does. Raises BudgetError."""
+    given = config.getoption(_BUDGET)
+    given = config.getini("fakescope_budget") or None if given is None else given
+    if given is None:
+        return None
+    from fakescope.recording.budget import parse_budget  # deferred: it loads the catalogue's code
+
+    return parse_budget(given)
+
+
 def _purse(config: pytest.Config) -> Purse:
     """The money of this run, one purse for all its tests. Asked for only when a submission is to be sent that costs."""
-    from fakescope.recording.budget import Budget, NotSentError, Purse, parse_budget
+    from fakescope.recording.budget import Budget, NotSentError, Purse
 
     if _PURSE not in config.stash:
-        given = config.getoption(_BUDGET) or config.getini("fakescope_budget")
-        if not given:
+        given = _budget(config)
+        if given is None:
             detail = f"it costs money at the service; say how much this run may cost with {_BUDGET} CNY"
             raise NotSentError("NoBudget", detail)
         if hasattr(config, "workerinput"):  # each worker would spend all of it
             raise NotSentError("NoBudget", f"workers of pytest-xdist cannot share {_BUDGET}; record with -n 0")
         unpriced = bool(config.getoption(_UNPRICED))
-        budget = Budget(parse_budget(given))
+        budget = Budget(given)
         config.stash[_PURSE] = Purse(budget, allow_unpriced=unpriced, flags=(_BUDGET, _UNPRICED))
     return config.stash[_PURSE]
 

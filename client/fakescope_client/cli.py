@@ -101,11 +101,12 @@ def _run(client: Client, options: Namespace, progress: _Progress) -> int:
     if "prompt" in options:
         how["input"] = as_input(options.model, {"prompt": options.prompt, **dict(map(_field, options.input or []))})
         how["parameters"] = dict(map(_field, options.parameter or []))
-    if to := getattr(options, "to", None):
+    if (to := getattr(options, "to", None)) is not None:
         make_way(to)  # before there is anything to pay for
     match options.verb:
         case "submit":
-            return _show(options, task := client.submit(**how), task.id)
+            print("task", (task := client.submit(**how)).id, file=sys.stderr)  # whatever becomes of standard output
+            return _show(options, task, task.id)
         case "run" | "wait":
             task = getattr(client, options.verb)(**how, on_poll=lambda seen: progress.show(client, seen))
             progress.end()
@@ -192,8 +193,7 @@ class _Progress:
         self._draw()
 
     def _draw(self, line: str = "") -> None:
-        if self._said:
-            line = f"{self._said} {_minutes(time.monotonic() - self._began)}{self._about}"
+        line = f"{self._said} {_minutes(time.monotonic() - self._began)}{self._about}" if self._said else line
         if self._is_terminal:
             print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
 

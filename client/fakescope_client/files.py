@@ -75,8 +75,8 @@ def make_way(to: str | os.PathLike[str]) -> bool:
     from tempfile import TemporaryFile  # deferred: only downloads need it
 
     into_folder = os.path.isdir(to) or os.fspath(to).endswith(("/", os.sep))
-    if not into_folder and os.path.exists(to) and not os.path.isfile(to):  # /dev/null must stay what it is
-        raise FileExistsError(f"{os.fspath(to)} is something else than a file or a folder: name one of these")
+    if not to or (not into_folder and os.path.exists(to) and not os.path.isfile(to)):  # /dev/null stays what it is
+        raise FileExistsError(f"{os.fspath(to)!r} is something else than a file or a folder: name one of these")
     try:
         folder = Path(to) if into_folder else Path(to).parent
         folder.mkdir(parents=True, exist_ok=True)

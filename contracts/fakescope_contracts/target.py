@@ -243,10 +243,11 @@ class UrlTarget(Controlled):
 
 def must_answer(target: Target | Controlled) -> None:
     """Whether it is there at all: whether it answers anything simple. Raises NoAnswerError."""
-    for path, account in (("/api/v1/tasks", None), ("/api/v1/tasks", "a"), ("/api/v1/tasks/no-such-task", "a")):
+    reads = [("GET", "/api/v1/tasks", None), ("GET", "/api/v1/tasks", "a"), ("GET", "/api/v1/tasks/no-such-task", "a")]
+    for method, path, account in [*reads, ("OPTIONS", "/api/v1/tasks", None)]:
         try:
-            target.send(Request("GET", path), account)
-        except HungUpError as error:  # a fake may do so of every request without a key, or of every list
+            target.send(Request(method, path), account)
+        except HungUpError as error:  # a fake may do so of every request without a key, of every list, or of every GET
             hung_up = error
         else:
             return

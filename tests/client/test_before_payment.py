@@ -100,6 +100,14 @@ def test_target_that_may_not_be_written_is_refused(world: Any, command: Command,
     assert err == f"fakescope client: [Errno 13] Permission denied: '{to}'\n"
 
 
+def test_target_without_a_name_is_refused(world: Any, command: Command) -> None:
+    """`--to "$FILM"`, where nobody has set FILM."""
+    status, out, err = command("run", "wan2.6-t2v", "a cat", "--to", "")
+
+    assert (status, out, world.paid()) == (3, "", 0)
+    assert err == "fakescope client: '' is something else than a file or a folder: name one of these\n"
+
+
 @pytest.mark.parametrize("target", ["here.txt/film.mp4", "here.txt/", "pipe"])
 def test_target_that_cannot_be_is_refused(world: Any, command: Command, tmp_path: Path, target: str) -> None:
     (tmp_path / "here.txt").write_text("mine")

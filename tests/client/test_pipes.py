@@ -67,6 +67,14 @@ def test_full_disk_is_said_in_one_line(client: Callable[..., Any]) -> None:
     assert (done.returncode, done.stderr) == (3, "fakescope client: [Errno 28] No space left on device\n")
 
 
+@pytest.mark.parametrize("output", ["/dev/full", "/dev/null", "&-"])
+def test_id_of_a_submitted_task_is_said_whatever_the_output_is(client: Callable[..., Any], output: str) -> None:
+    done = client(f"client submit wan2.6-t2v cat >{output}")
+
+    task_id = done.stderr.splitlines()[0].removeprefix("task ")
+    assert client(f"client fetch {task_id}").stdout.startswith(("PENDING", "RUNNING", "SUCCEEDED"))
+
+
 def test_json_is_ascii_so_that_every_output_takes_it(client: Callable[..., Any]) -> None:
     done = client("client run wan2.6-t2v 猫 --json", PYTHONIOENCODING="ascii", LC_ALL="C.UTF-8")
 

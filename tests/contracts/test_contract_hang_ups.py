@@ -87,6 +87,17 @@ def test_hanging_up_on_a_request_breaks_a_promise_and_the_request_is_shown(url: 
     assert "# promised: r1.status_code > 0" in out
 
 
+def test_a_server_that_crashes_at_every_query_is_there(url: str, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a dictionary of tasks does with an id that is not in it."""
+    tasks: dict[str, str] = {}
+    monkeypatch.setattr(Crashing, "do_GET", lambda crashing: tasks[crashing.path])
+
+    status, out, _ = run("contract", "--url", url, "--only", "queries.unknown-id", "--max-examples", "2")
+
+    assert status == 1
+    assert re.search(r"^BROKEN +queries\.unknown-id", out, re.MULTILINE)
+
+
 def test_the_test_that_is_shown_fails_at_that_server(url: str, run: Any) -> None:
     _, out, _ = run("contract", "--url", url, *MALFORMED)
     module: dict[str, Any] = {}

@@ -141,11 +141,14 @@ def test_submission_that_was_held_back_fails_a_test_that_swallowed_it(run: Run) 
     result.stdout.fnmatch_lines(["not sent: it costs money at the service; *"])
 
 
-def test_budget_that_is_no_amount_is_one_line(run: Run) -> None:
-    result = run(TWO, RECORD, "--fakescope-budget=five")
+@pytest.mark.parametrize("given", ["five", "-1", "nan", ""])
+def test_budget_that_is_no_amount_is_wrong_use_of_the_whole_run(run: Run, given: str) -> None:
+    """Also where nothing costs anything: nobody should find out at the vendor."""
+    result = run("def test_nothing(): pass", f"--fakescope-budget={given}")
 
-    result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines(["*a budget is an amount in CNY from 0 to 1000000, such as 5 or 2.50; got 'five'"])
+    allowed = "an amount in CNY from 0 to 1000000, such as 5 or 2.50"
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert result.stderr.lines[0] == f"ERROR: a budget is {allowed}; got '{given}'"
 
 
 def test_workers_of_xdist_do_not_each_spend_the_budget(run: Run) -> None:
